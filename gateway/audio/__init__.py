@@ -1,0 +1,1 @@
+"""Sound as bytes: formats, companding, resampling, framing, tones, levels, WAV. No I/O but WAV files, no calls."""

@@ -1,0 +1,1 @@
+"""Words of the spoken languages: numbers first. Used by flows, privacy and hearing."""

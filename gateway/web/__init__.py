@@ -1,0 +1,1 @@
+"""The doors: webhooks, media sockets and health, as Starlette routes."""
