@@ -101,6 +101,11 @@ class AudioFrame:
         return self._base64
 
     @property
+    def holds_base64(self) -> bool:
+        """Whether the base64 text is at hand, so that cutting it is cheaper than cutting bytes."""
+        return self._base64 is not None
+
+    @property
     def size_bytes(self) -> int:
         """Length of ``raw``, without decoding."""
         if self._raw is not None:

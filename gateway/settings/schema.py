@@ -106,6 +106,8 @@ class PersonaSettings(Section):
     language: str = "en"
     greeting: str | None = "Hello! How can I help you?"
     """Said first, in the model's own voice; null waits for the caller."""
+    goodbye: str | None = "Thank you for calling. Goodbye."
+    """Said when the model ends the call without having said goodbye; null lets it find its own words."""
     disclosure: str | None = None
     """Said before anything else, word for word, not interruptible; its heard time is in the record."""
     tools: list[str] = ["end_call"]

@@ -1,0 +1,77 @@
+"""The audio chain of one call, built once: what the leg speaks on one side, what the model takes on the other.
+
+Equal formats pass through untouched, not one sample decoded. State is carried across frames, so that nothing is lost
+or doubled between them.
+"""
+
+from __future__ import annotations
+
+from gateway.audio.format import AudioFormat, AudioFrame, Encoding
+from gateway.audio.framing import Framer
+from gateway.audio.transcode import Transcoder
+
+
+class MediaChain:
+    """Both directions of one call's audio.
+
+    Args:
+        from_caller: the leg's format towards us.
+        to_model: what the model session was set up to take.
+        from_model: what the model session was set up to give.
+        to_caller: the leg's format towards the caller.
+        append_ms: caller audio per message to the model, milliseconds.
+        leg_frame_ms: what the leg usually brings at a time; appends of that length or less are not gathered.
+    """
+
+    def __init__(
+        self,
+        *,
+        from_caller: AudioFormat,
+        to_model: AudioFormat,
+        from_model: AudioFormat,
+        to_caller: AudioFormat,
+        append_ms: int = 20,
+        leg_frame_ms: int = 20,
+    ) -> None:
+        self.to_model_format = to_model
+        self._up = Transcoder(from_caller, to_model)
+        self._down = Transcoder(from_model, to_caller)
+        self._from_caller = from_caller
+        self._framer = Framer(to_model.size_bytes(append_ms)) if append_ms > leg_frame_ms else None
+        self._appended_bytes = 0
+
+    @property
+    def passthrough(self) -> bool:
+        """Whether audio goes through untouched both ways."""
+        return self._up.passthrough and self._down.passthrough
+
+    @property
+    def appended_ms(self) -> float:
+        """Milliseconds of caller audio handed on so far; the model's own clock counts these."""
+        return self.to_model_format.duration_ms(self._appended_bytes)
+
+    def from_caller(self, frame: AudioFrame) -> list[AudioFrame]:
+        """Return what to append to the model for a frame from the caller: usually one frame."""
+        frame = self._up.frame(frame)
+        if self._framer is None:
+            self._appended_bytes += frame.size_bytes
+            return [frame]
+        whole = [AudioFrame(self.to_model_format, raw=raw) for raw in self._framer.push(frame.raw)]
+        self._appended_bytes += sum(piece.size_bytes for piece in whole)
+        return whole
+
+    def lost(self, lost_ms: int) -> list[AudioFrame]:
+        """Return silence for caller audio that never arrived, so that the model's clock keeps time."""
+        size = self._from_caller.size_bytes(min(lost_ms, 1000))
+        return self.from_caller(AudioFrame(self._from_caller, raw=_SILENCE[self._from_caller.encoding] * size))
+
+    def to_caller(self, frame: AudioFrame) -> AudioFrame:
+        """Return the model's audio in the leg's format."""
+        return self._down.frame(frame)
+
+    def cut(self) -> None:
+        """Forget the tail that the downward filter holds: what follows belongs to other speech."""
+        self._down.flush()
+
+
+_SILENCE = {Encoding.PCMU: b"\xff", Encoding.PCMA: b"\xd5", Encoding.PCM16: b"\x00"}
