@@ -58,8 +58,8 @@ FINISH_WITHIN_S: Final = 8.0
 class LocalSpeech(Protocol):
     """A voice that needs no model: for apologies, and for a disclosure that no model says exactly."""
 
-    async def render(self, text: str, language: str, format: AudioFormat) -> AudioFrame | None:
-        """Return ``text`` as speech in ``format``, or None if there is neither a voice nor a recording."""
+    async def render(self, text: str, purpose: str, language: str, format: AudioFormat) -> AudioFrame | None:
+        """Return ``text`` as speech in ``format``; None if there is neither a voice nor a recording for ``purpose``."""
         ...
 
 
@@ -345,9 +345,8 @@ class Call:
         frame = None
         if self._parts.local_speech is not None:
             try:
-                frame = await self._parts.local_speech.render(
-                    text, self._parts.plan.language, self._leg.started.to_caller
-                )
+                wanted, language = self._leg.started.to_caller, self._parts.plan.language
+                frame = await self._parts.local_speech.render(text, purpose, language, wanted)
             except GatewayError as error:
                 log.error("local_speech_failed", why=str(error))
         self._do(self._conversation.local_speech(text, purpose, frame, self._now_ms()))

@@ -330,7 +330,7 @@ class Conversation:
         self._tools.follow_up(event.response_id, now_ms)
 
     def _model_fault(self, event: ModelFault, now_ms: float) -> None:
-        tag = self._responses.only_asked()
+        tag = event.subject or self._responses.only_asked()
         if event.code == BUSY_FAULT:
             if tag is not None:
                 self._responses.refused(tag)

@@ -7,8 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from gateway.audio.format import PCM16_24K, PCMA_8K, PCMU_8K, AudioFormat
 from gateway.contracts.leg import LegStarted, TransferTarget
-from gateway.settings.schema import PersonaSettings
+from gateway.contracts.model import (
+    ModelCapabilities,
+    SemanticVad,
+    ServerVad,
+    SessionSetup,
+    Transcription,
+    TurnDetection,
+)
+from gateway.settings.schema import EndpointSettings, PersonaSettings, ServerVadSettings
 
 _BLANK: Final = re.compile(r"\{(caller_number|dialed_number|parameters\.[A-Za-z0-9_.-]{1,64})\}")
 _VALUE_AT_MOST: Final = 500
@@ -50,15 +59,15 @@ def plan_call(
     persona: PersonaSettings,
     started: LegStarted,
     *,
-    endpoint: str,
-    interruption: Literal["gateway", "server"],
-    silence_window_ms: int,
-    deadline_ms: int,
+    endpoint: EndpointSettings,
+    endpoint_name: str,
+    call_s: int,
 ) -> CallPlan:
     """Return the plan of a call on ``persona``, with numbers and custom parameters filled into its instructions."""
+    vad = persona.vad or endpoint.vad
     return CallPlan(
         persona=name,
-        endpoint=endpoint,
+        endpoint=endpoint_name,
         instructions=fill(persona.instructions, started),
         greeting=persona.greeting and fill(persona.greeting, started),
         disclosure=persona.disclosure,
@@ -70,11 +79,66 @@ def plan_call(
         idle=IdlePlan(
             after_ms=persona.idle.after_ms, prompts=tuple(persona.idle.prompts), goodbye=persona.idle.goodbye
         ),
-        interruption=interruption,
+        interruption=persona.interruption or endpoint.interruption,
         min_barge_in_ms=persona.min_barge_in_ms,
-        silence_window_ms=silence_window_ms,
-        deadline_ms=deadline_ms,
+        silence_window_ms=vad.silence_duration_ms if isinstance(vad, ServerVadSettings) else 0,
+        deadline_ms=call_s * 1000,
     )
+
+
+def session_setup(
+    plan: CallPlan,
+    persona: PersonaSettings,
+    endpoint: EndpointSettings,
+    started: LegStarted,
+    capabilities: ModelCapabilities,
+) -> SessionSetup:
+    """Return what the model session is told: every value of its turn detection, formats, voice, transcription."""
+    return SessionSetup(
+        instructions=plan.instructions,
+        voice=persona.voice or endpoint.voice,
+        input_format=_wire_format(endpoint, started.from_caller, capabilities.input_formats),
+        output_format=_wire_format(endpoint, started.to_caller, capabilities.output_formats),
+        turn_detection=_turn_detection(persona, endpoint, plan),
+        transcription=_transcription(endpoint),
+        extras=endpoint.session,
+    )
+
+
+def _wire_format(endpoint: EndpointSettings, leg: AudioFormat, able: tuple[AudioFormat, ...]) -> AudioFormat:
+    """Return the format towards the model; ``auto`` is the leg's own, if the endpoint takes it."""
+    match endpoint.audio:
+        case "pcmu":
+            return PCMU_8K
+        case "pcma":
+            return PCMA_8K
+        case "auto" if leg in able:
+            return leg
+        case _:
+            return PCM16_24K if PCM16_24K in able else able[0]
+
+
+def _transcription(endpoint: EndpointSettings) -> Transcription | None:
+    wanted = endpoint.transcription
+    if wanted is None:
+        return None
+    return Transcription(
+        model=wanted.model, language=wanted.language, prompt=wanted.prompt, keywords=tuple(wanted.keywords)
+    )
+
+
+def _turn_detection(persona: PersonaSettings, endpoint: EndpointSettings, plan: CallPlan) -> TurnDetection:
+    vad = persona.vad or endpoint.vad
+    interrupts = plan.interruption == "server"
+    if isinstance(vad, ServerVadSettings):
+        return ServerVad(
+            threshold=vad.threshold,
+            prefix_padding_ms=vad.prefix_padding_ms,
+            silence_duration_ms=vad.silence_duration_ms,
+            idle_timeout_ms=vad.idle_timeout_ms,
+            interrupt_response=interrupts,
+        )
+    return SemanticVad(eagerness=vad.eagerness, interrupt_response=interrupts)
 
 
 def fill(text: str, started: LegStarted) -> str:

@@ -69,7 +69,7 @@ class CallRegistry:
         return tuple(self._live.values())
 
     async def drain(self, limit_s: float) -> int:
-        """Take no more calls, wait for the live ones, and end those left after ``limit_s``; return how many were left."""
+        """Take no more calls, wait for the live ones, end those left after ``limit_s``; return how many were left."""
         self.draining = True
         try:
             async with asyncio.timeout(limit_s):

@@ -1,0 +1,8 @@
+"""``python -m gateway`` and the ``gateway`` command."""
+
+from __future__ import annotations
+
+from gateway.cli.main import main
+
+if __name__ == "__main__":
+    main()

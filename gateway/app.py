@@ -1,0 +1,309 @@
+"""The one place where the parts meet: settings in, an ASGI application out.
+
+:class:`Exchange` is the house behind the doors: it knows which endpoint, persona and sinks a call gets, hands them to
+``bridge.call.Call`` and sees the call out. It holds no rule of the conversation and none of a wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from starlette.applications import Starlette
+
+from gateway.bridge.call import Call, CallParts, LocalSpeech
+from gateway.bridge.early import EarlySessions
+from gateway.bridge.plan import plan_call, session_setup
+from gateway.bridge.registry import CallRegistry
+from gateway.clock import Clock, SystemClock
+from gateway.contracts.leg import Leg, LegStarted
+from gateway.contracts.model import ModelConnector
+from gateway.contracts.record import AnyRecord, AudioTap, Sink
+from gateway.errors import ConfigurationError, Ending, Party, SpeechError
+from gateway.legs.carrier_http import CarrierHttp
+from gateway.legs.tickets import open_ticket_office
+from gateway.offline.supervisor import LocalModelProcess
+from gateway.privacy.redactor import Redactor, load_custom
+from gateway.realtime.connector import RealtimeConnector
+from gateway.records.fanout import Fanout
+from gateway.records.journal import JournalSink
+from gateway.records.papers import write_call_papers
+from gateway.records.recording import Recorder
+from gateway.records.retention import CallPaths, DataDir, prepare_data_dir, sweep
+from gateway.settings.schema import EndpointSettings, PersonaSettings, Settings
+from gateway.speech.spare import SpareVoice
+from gateway.telemetry.log import bind_call
+from gateway.web.front_desk import Ring
+from gateway.web.routes import routes
+from gateway.web.startup import check_startup, startup_warnings
+
+log = structlog.get_logger()
+
+SWEEP_EVERY_S: Final = 3600.0
+_LETTERS: Final = "bcdfghjkmnpqrstvwxz"
+
+
+def new_call_id() -> str:
+    """Return a call's id: twelve letters, so that no digit run of it ever looks like a card's."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(12))
+
+
+class CallLog:
+    """The sink that tells of a call in the log: two lines at INFO, the rest at DEBUG."""
+
+    def accept(self, record: AnyRecord) -> None:
+        """Write a line; its text fields are redacted by their type."""
+        name = record.__struct_config__.tag
+        facts = {
+            field: str(value) if not isinstance(value, int | float | bool | None) else value
+            for field in record.__struct_fields__
+            if (value := getattr(record, field)) is not None and field not in {"text", "arguments", "output"}
+        }
+        write = log.info if name in {"call_started", "call_ended"} else log.debug
+        write(str(name), **facts)
+
+    async def close(self) -> None:
+        """Nothing is kept back."""
+
+
+class Exchange:
+    """Takes calls: the front desk that the doors ask (``web.front_desk.FrontDesk``).
+
+    Args:
+        settings: checked settings.
+        clock: times the calls.
+        watch: gives one more sink for a call, e.g. for a live view.
+
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, watch: Callable[[str], Sink] | None = None
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.registry = CallRegistry(settings.limits.calls)
+        self.data_dir: DataDir | None = None
+        self.local_model: LocalModelProcess | None = None
+        self._watch = watch
+        self._connectors: dict[str, ModelConnector] = {}
+        self._early = EarlySessions(settings.limits.early_sessions)
+        self._custom = load_custom(settings.privacy.redactor) if settings.privacy.redactor else None
+        self._local_speech: LocalSpeech = SpareVoice()
+        self._sweeper: asyncio.Task[None] | None = None
+        self.carrier_statuses: dict[str, str] = {}
+        """The carriers' final word on the latest calls, by the carrier's id."""
+
+    # --- the doors ask ---------------------------------------------------------------------------------------------
+
+    def may_answer(self) -> str | None:
+        """Return why no call can be taken now, or None."""
+        return self.registry.refusal()
+
+    def ringing(self, ring: Ring) -> None:
+        """Open the model session of a call that rings, if there is room."""
+        persona = self._persona(ring.dialed_number)[1]
+        self._early.open(ring.leg_id, self._connector(persona))
+
+    def carrier_status(self, leg_id: str, status: str, duration_s: int | None) -> None:
+        """Keep the carrier's word on a call; a call that ended while it rang needs its session no more."""
+        while len(self.carrier_statuses) >= 1000:
+            self.carrier_statuses.pop(next(iter(self.carrier_statuses)))
+        self.carrier_statuses[leg_id] = status
+        if status in {"completed", "busy", "failed", "no-answer", "canceled"}:
+            self._early.drop(leg_id)
+        log.info("carrier_status", leg_id=leg_id, status=status, duration_s=duration_s)
+
+    def ready(self) -> tuple[bool, Mapping[str, str]]:
+        """Return whether calls should be sent here, and why not."""
+        refusal = self.registry.refusal()
+        parts: dict[str, str] = {"calls": refusal or "ok"}
+        if self.local_model is not None:
+            parts["local_model"] = "ok" if self.local_model.alive else "down"
+        return all(word == "ok" for word in parts.values()), parts
+
+    async def take(self, leg: Leg) -> None:
+        """Run the whole call on this leg."""
+        if self.registry.refusal() is not None:
+            await leg.hang_up()
+            return
+        call_id = new_call_id()
+        bind_call(call_id)
+        with self.registry.slot(call_id, self.clock.wall_s()):
+            await self._hold(call_id, leg)
+
+    async def _hold(self, call_id: str, leg: Leg) -> None:
+        started_at_s = self.clock.wall_s()
+        paths = await self._paths(call_id, started_at_s)
+        call = Call(leg, self._parts(call_id, leg.started, paths))
+        self.registry.holds(call_id, call)
+        try:
+            await call.run()
+        finally:
+            if paths is not None and self.settings.records.journal:
+                await asyncio.to_thread(write_call_papers, paths, timeline=self.settings.records.timeline)
+
+    # --- what a call gets ------------------------------------------------------------------------------------------
+
+    def _parts(self, call_id: str, started: LegStarted, paths: CallPaths | None) -> CallParts:
+        name, persona = self._persona(started.dialed_number)
+        connector = self._connector(persona)
+        endpoint = self._endpoint(persona)
+        plan = plan_call(
+            name,
+            persona,
+            started,
+            endpoint=endpoint,
+            endpoint_name=connector.name,
+            call_s=self.settings.limits.call_s,
+        )
+        return CallParts(
+            call_id=call_id,
+            plan=plan,
+            setup=session_setup(plan, persona, endpoint, started, connector.capabilities),
+            connector=connector,
+            session=self._early.redeem(started.leg_id),
+            append_ms=endpoint.append_ms,
+            clock=self.clock,
+            redactor=Redactor(self._custom),
+            sink=Fanout(self._sinks(call_id, paths)),
+            tap=self._tap(started, paths),
+            local_speech=self._local_speech,
+        )
+
+    def _sinks(self, call_id: str, paths: CallPaths | None) -> Sequence[Sink]:
+        sinks: list[Sink] = [CallLog()]
+        if paths is not None and self.settings.records.journal:
+            sinks.append(JournalSink(paths.journal))
+        if self._watch is not None:
+            sinks.append(self._watch(call_id))
+        return sinks
+
+    def _tap(self, started: LegStarted, paths: CallPaths | None) -> AudioTap | None:
+        if paths is None or not self.settings.records.recording:
+            return None
+        return Recorder(paths.recording, started.from_caller, started.to_caller)
+
+    async def _paths(self, call_id: str, started_at_s: float) -> CallPaths | None:
+        if self.data_dir is None or not (self.settings.records.journal or self.settings.records.recording):
+            return None
+        return await asyncio.to_thread(self.data_dir.call_paths, call_id, started_at_s)
+
+    def _persona(self, dialed_number: str) -> tuple[str, PersonaSettings]:
+        number = self.settings.numbers.get(dialed_number)
+        name = (number and number.persona) or self.settings.persona
+        return name, self.settings.personas[name]
+
+    def _endpoint_name(self, persona: PersonaSettings) -> str:
+        name = persona.endpoint or self.settings.endpoint
+        assert name is not None, "loaded settings name their default endpoint"
+        return name
+
+    def _endpoint(self, persona: PersonaSettings) -> EndpointSettings:
+        return self.settings.endpoints[self._endpoint_name(persona)]
+
+    def _connector(self, persona: PersonaSettings) -> ModelConnector:
+        name = self._endpoint_name(persona)
+        connector = self._connectors.get(name)
+        if connector is None:
+            connector = RealtimeConnector(name, self._reachable(self.settings.endpoints[name]), clock=self.clock)
+            self._connectors[name] = connector
+        return connector
+
+    def _reachable(self, endpoint: EndpointSettings) -> EndpointSettings:
+        """Return the endpoint with the address and token of the child process, if that is what serves it."""
+        if endpoint.type != "local" or endpoint.url is not None:
+            return endpoint
+        assert self.local_model is not None, "the local model is started before the doors open"
+        fields = {"url": self.local_model.url, "api_key": self.local_model.token}
+        return EndpointSettings.model_validate({**endpoint.model_dump(), **fields})
+
+    # --- opening and closing the house -----------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Prepare the data directory and start the local model if an endpoint needs it.
+
+        Raises:
+            ConfigurationError: something that a call needs is not there; the message names the cures.
+
+        """
+        if self.data_dir is not None:
+            return
+        self.data_dir = await asyncio.to_thread(prepare_data_dir, self.settings.data_dir)
+        self._sweeper = asyncio.create_task(self._sweep(self.data_dir), name="retention")
+        if self._needs_local_model():
+            self.local_model = LocalModelProcess()
+            try:
+                await self.local_model.start()
+            except SpeechError as error:
+                raise ConfigurationError(str(error)) from error
+
+    def _needs_local_model(self) -> bool:
+        names = {number.persona or self.settings.persona for number in self.settings.numbers.values()}
+        personas = [self.settings.personas[name] for name in names | {self.settings.persona}]
+        endpoints = [self._endpoint(persona) for persona in personas]
+        return any(endpoint.type == "local" and endpoint.url is None for endpoint in endpoints)
+
+    async def _sweep(self, data_dir: DataDir) -> None:
+        while True:
+            days = self.settings.records.retention_days
+            deleted = await asyncio.to_thread(sweep, data_dir, days, self.clock.wall_s())
+            if deleted:
+                log.info("calls_expired", deleted=deleted, retention_days=days)
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    def end_calls(self) -> None:
+        """End all calls now."""
+        for live in self.registry.live:
+            if live.call is not None:
+                live.call.end(Ending(Party.GATEWAY, "drained"))
+
+    async def drain(self, limit_s: float | None = None) -> None:
+        """Take no more calls and see the live ones out."""
+        log.info("draining", live=len(self.registry.live))
+        left = await self.registry.drain(self.settings.server.drain_s if limit_s is None else limit_s)
+        log.info("drained", ended_early=left)
+
+    async def close(self) -> None:
+        """Close what :meth:`open` opened; calls still live are ended first."""
+        self.end_calls()
+        await self.drain(0)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await self._early.close()
+        if self.local_model is not None:
+            await self.local_model.stop()
+
+
+def create_app(settings: Settings, *, exchange: Exchange | None = None) -> Starlette:
+    """Return the gateway as an ASGI application; its lifespan opens and closes the house.
+
+    Serve it as ``web.routes.routes`` says. ``app.state.exchange`` is the :class:`Exchange`.
+
+    Raises:
+        ConfigurationError: settings that would not be safe or could not work.
+
+    """
+    check_startup(settings)
+    house = exchange or Exchange(settings)
+    http = CarrierHttp(settings.carriers)
+    prepare_data_dir(settings.data_dir)
+    tickets = open_ticket_office(settings, house.clock)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        for warning in startup_warnings(settings):
+            log.warning("startup", warning=warning)
+        await house.open()
+        try:
+            yield
+        finally:
+            await house.close()
+            await http.close()
+
+    app = Starlette(routes=routes(house, tickets, http), lifespan=lifespan)
+    app.state.exchange = house
+    return app

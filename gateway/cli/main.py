@@ -1,0 +1,40 @@
+"""The ``gateway`` command."""
+
+from __future__ import annotations
+
+import typer
+
+import gateway
+from gateway.cli.call import call
+from gateway.cli.config import config_app
+from gateway.cli.console import out
+from gateway.cli.demo import demo
+from gateway.cli.local_model import local_model
+from gateway.cli.serve import serve
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="markdown",
+    help="A telephony voice gateway: phone calls on one bank, a Realtime speech-to-speech model on the other.",
+)
+app.command()(demo)
+app.command()(serve)
+app.command()(call)
+app.command(
+    "local-model",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+)(local_model)
+app.add_typer(config_app, name="config")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(gateway.__version__)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
