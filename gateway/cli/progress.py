@@ -28,6 +28,8 @@ _CALLER_EVENTS = {
 
 def tell(event: CallEvent) -> None:
     """Print a simulated caller's event, if people care about it."""
+    if event.kind == "webhook" and event.facts.get("purpose") == "callback":
+        return
     words = _CALLER_EVENTS.get(event.kind)
     if event.kind == "speech_started" and "text" in event.facts:
         words = f"[bold cyan]caller says[/bold cyan]  {_plain(str(event.facts['text']))}"
