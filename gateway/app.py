@@ -31,7 +31,7 @@ from gateway.privacy.redactor import Redactor, load_custom
 from gateway.realtime.connector import RealtimeConnector
 from gateway.records.fanout import Fanout
 from gateway.records.journal import JournalSink
-from gateway.records.papers import write_call_papers
+from gateway.records.papers import PaperDesk
 from gateway.records.recording import Recorder
 from gateway.records.retention import CallPaths, DataDir, prepare_data_dir, sweep
 from gateway.settings.schema import EndpointSettings, PersonaSettings, Settings
@@ -93,6 +93,7 @@ class Exchange:
         self._early = EarlySessions(settings.limits.early_sessions)
         self._custom = load_custom(settings.privacy.redactor) if settings.privacy.redactor else None
         self._local_speech: LocalSpeech = SpareVoice()
+        self._papers = PaperDesk()
         self._sweeper: asyncio.Task[None] | None = None
         self.carrier_statuses: dict[str, str] = {}
         """The carriers' final word on the latest calls, by the carrier's id."""
@@ -144,7 +145,7 @@ class Exchange:
             await call.run()
         finally:
             if paths is not None and self.settings.records.journal:
-                await asyncio.to_thread(write_call_papers, paths, timeline=self.settings.records.timeline)
+                await self._papers.write(paths, timeline=self.settings.records.timeline)
 
     # --- what a call gets ------------------------------------------------------------------------------------------
 

@@ -249,7 +249,7 @@ class Call:
             self.end(Ending(Party.CARRIER, "protocol", ok=False))
             return
         if self._parts.tap is not None:
-            self._parts.tap.from_caller(frame, self._now_ms())
+            self._parts.tap.from_caller(frame, self._now_ms() - frame.duration_ms)
 
     def _keep_early(self, frame: AudioFrame) -> None:
         self._early.append(frame)
@@ -262,9 +262,7 @@ class Call:
         if isinstance(event, LegEnded):
             self.end(event.ending)
         elif isinstance(event, FramesLost):
-            if self._session is not None:
-                for piece in self._media.lost(event.lost_ms):
-                    self._session.append(piece)
+            self.on_audio(self._media.silence(event.lost_ms))
         else:
             self._do(self._conversation.receive(event, self._now_ms()))
 

@@ -268,7 +268,7 @@ class Conversation:
 
     def _play(self, item: Item, frame: AudioFrame, now_ms: float) -> None:
         if item.started_ms is None:
-            self._transcript.first_sound(item, now_ms, self._caller_stopped_ms)
+            self._transcript.first_sound(item, self._playback.ends_at_ms(now_ms), now_ms, self._caller_stopped_ms)
             self._caller_stopped_ms = None
             self._watchdog.heard()
         self._alarms.stop("idle")
@@ -297,8 +297,9 @@ class Conversation:
             self._speaker.item_complete(event.item_id)
 
     def _disclosure_take(self, item: Item, now_ms: float, live: Live) -> None:
+        plays_ms = self._playback.ends_at_ms(now_ms)
         if self._disclosure.take_done(item.item_id, item.text, now_ms, out_of_band=live.out_of_band):
-            self._transcript.first_sound(item, now_ms, None)
+            self._transcript.first_sound(item, plays_ms, now_ms, None)
             self._open_gate(now_ms)
 
     def _open_gate(self, now_ms: float) -> None:
@@ -384,7 +385,7 @@ class Conversation:
         item.text, item.done = text, True
         if frame is not None:
             item.received_ms = frame.duration_ms
-            self._transcript.first_sound(item, now_ms, None)
+            self._transcript.first_sound(item, self._playback.ends_at_ms(now_ms), now_ms, None)
             self._speaker.play_ready(item.item_id, frame, now_ms)
             self._speaker.item_complete(item.item_id)
         else:

@@ -6,9 +6,15 @@ or doubled between them.
 
 from __future__ import annotations
 
-from gateway.audio.format import AudioFormat, AudioFrame, Encoding
+from typing import Final
+
+from gateway.audio.format import AudioFormat, AudioFrame
 from gateway.audio.framing import Framer
+from gateway.audio.tones import silence
 from gateway.audio.transcode import Transcoder
+
+LOST_AT_MOST_MS: Final = 1000
+"""The longest silence put in for one loss."""
 
 
 class MediaChain:
@@ -60,10 +66,9 @@ class MediaChain:
         self._appended_bytes += sum(piece.size_bytes for piece in whole)
         return whole
 
-    def lost(self, lost_ms: int) -> list[AudioFrame]:
-        """Return silence for caller audio that never arrived, so that the model's clock keeps time."""
-        size = self._from_caller.size_bytes(min(lost_ms, 1000))
-        return self.from_caller(AudioFrame(self._from_caller, raw=_SILENCE[self._from_caller.encoding] * size))
+    def silence(self, lost_ms: int) -> AudioFrame:
+        """Return silence in place of caller audio that never arrived, so that the model's clock keeps time."""
+        return AudioFrame(self._from_caller, raw=silence(self._from_caller, min(lost_ms, LOST_AT_MOST_MS)))
 
     def to_caller(self, frame: AudioFrame) -> AudioFrame:
         """Return the model's audio in the leg's format."""
@@ -72,6 +77,3 @@ class MediaChain:
     def cut(self) -> None:
         """Forget the tail that the downward filter holds: what follows belongs to other speech."""
         self._down.flush()
-
-
-_SILENCE = {Encoding.PCMU: b"\xff", Encoding.PCMA: b"\xd5", Encoding.PCM16: b"\x00"}

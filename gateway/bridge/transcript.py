@@ -36,7 +36,7 @@ class Item:
     purpose: Purpose
     turn: int
     started_ms: float | None = None
-    """When its first audio was sent; None as long as nothing was."""
+    """When its first audio reaches the ear; None as long as none was sent."""
     latency_ms: float | None = None
     out_of_band: bool = False
     """Not part of the model's conversation: nothing to cut there."""
@@ -141,12 +141,15 @@ class Transcript:
         """Return the items not yet written, in order of their first delta."""
         return list(self._items.values())
 
-    def first_sound(self, item: Item, at_ms: float, caller_stopped_ms: float | None) -> None:
-        """An item's first audio was sent; an answer's delay counts from the end of the caller's speech."""
-        item.started_ms = at_ms
+    def first_sound(self, item: Item, plays_ms: float, sent_ms: float, caller_stopped_ms: float | None) -> None:
+        """An item's first audio was sent and plays from ``plays_ms`` on.
+
+        An answer's delay is counted from the end of the caller's speech to the sending.
+        """
+        item.started_ms = plays_ms
         item.turn = self.turn
         if caller_stopped_ms is not None and item.purpose is Purpose.ANSWER:
-            item.latency_ms = at_ms - caller_stopped_ms
+            item.latency_ms = sent_ms - caller_stopped_ms
             self.latencies_ms.append(item.latency_ms)
 
     def close_item(self, item: Item, heard_ms: int, *, interrupted: bool) -> None:

@@ -266,11 +266,16 @@ class Truncated:
 
 @dataclass(frozen=True, slots=True)
 class ModelFault:
-    """The endpoint refused something or warns; the session lives. ``command``: what of ours caused it, if known."""
+    """The endpoint refused something or warns; the session lives.
+
+    ``command``: what of ours caused it, by the name of the :class:`ModelSession` method (``respond``, ``cancel`` …), if
+    known; ``subject``: the tag, response, item or tool call that the command was about.
+    """
 
     code: str
     message: str
     command: str = ""
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class CallStarted(Record, frozen=True, kw_only=True, tag="call_started"):
     persona: Label
     endpoint: Label
     from_caller: Label
-    """Audio format on the leg, such as ``pcmu/8000``."""
+    """Audio format on the leg, such as ``pcmu at 8 kHz``."""
     to_model: Label
     passthrough: bool
 
@@ -58,7 +58,7 @@ class CallerSpoke(Record, frozen=True, kw_only=True, tag="caller_spoke"):
 
 
 class AgentSpoke(Record, frozen=True, kw_only=True, tag="agent_spoke"):
-    """One item of the model as the caller heard it. ``at_ms`` is when its first audio was sent."""
+    """One item of the model as the caller heard it. ``at_ms`` is when its first audio reached the ear."""
 
     turn: int
     text: RedactedText
@@ -182,7 +182,7 @@ class Sink(Protocol):
     """Where the records of one call leave. A slow or dead sink never slows a call."""
 
     def accept(self, record: AnyRecord) -> None:
-        """Take a record; returns at once, never raises."""
+        """Take a record; returns soon, never raises. Behind a fan-out it is called in a thread, records in order."""
         ...
 
     async def close(self) -> None:
@@ -194,7 +194,7 @@ class AudioTap(Protocol):
     """Who listens along: the recorder. Works in batches off the frame path; returns at once, never raises."""
 
     def from_caller(self, frame: AudioFrame, at_ms: float) -> None:
-        """Take a frame that arrived ``at_ms``."""
+        """Take a frame whose sound began ``at_ms``."""
         ...
 
     def to_caller(self, frame: AudioFrame, plays_at_ms: float) -> None:

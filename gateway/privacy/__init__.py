@@ -1,1 +1,1 @@
-"""Keeping card data inside a call: what finds it and the one place that makes text fit to leave."""
+"""What may leave a call: card numbers are found (``pan``) and text becomes :class:`RedactedText` (``redactor``)."""

@@ -1,1 +1,1 @@
-"""What the gateway tells about itself: logs, metrics, traces. Nothing here carries raw text."""
+"""The gauges: logs (``log``), messages on the wire for ``--trace-wire`` (``wire``), and counts (``counters``)."""

@@ -1,0 +1,100 @@
+"""What a model session proves itself with, and how it stays out of sight.
+
+A credential is asked for a fresh :class:`Secret` at every connect, because tokens age while calls run; the dialect
+decides which header it becomes. Secrets never stand in a ``repr``, an error or a log: what an endpoint writes back is
+passed through :func:`without_secrets` before anybody reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from pydantic import SecretStr
+
+from gateway.errors import ConfigurationError
+
+
+class SecretKind(StrEnum):
+    """What sort of proof a secret is; an endpoint may want each in a header of its own."""
+
+    API_KEY = "api_key"
+    """A long-lived key, or an ephemeral one that is used in its place."""
+    TOKEN = "token"  # noqa: S105 - a word, not a secret
+    """A short-lived access token, such as one of Entra ID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A key or token, ready for a header: printable ASCII, prints as dots."""
+
+    kind: SecretKind
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Secret({self.kind}, ••••)"
+
+
+class Credential(Protocol):
+    """Where a session gets its secret from. May go over the network, so it is asked within the connect timeout."""
+
+    async def secret(self) -> Secret | None:
+        """Return a secret that is good now, or None where the endpoint wants none.
+
+        Raises:
+            ModelError: it can't be had; the message says from where and what to do.
+
+        """
+        ...
+
+
+class ApiKey:
+    """A key from the settings.
+
+    Raises:
+        ConfigurationError: the key holds something that can't stand in a header.
+
+    """
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, key: SecretStr, *, endpoint: str) -> None:
+        # A key read from a file ends with its line break; that much is forgiven.
+        value = key.get_secret_value().strip()
+        if not value:
+            raise ConfigurationError(f"endpoints.{endpoint}.api_key is empty; give a key, or leave the line out")
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            raise ConfigurationError(
+                f"endpoints.{endpoint}.api_key holds a space, a line break or a character outside ASCII; copy it again"
+            )
+        self._secret = Secret(SecretKind.API_KEY, value)
+
+    async def secret(self) -> Secret | None:
+        """Return the key."""
+        return self._secret
+
+    def __repr__(self) -> str:
+        return "ApiKey(••••)"
+
+
+class NoCredential:
+    """For endpoints that ask for nothing."""
+
+    __slots__ = ()
+
+    async def secret(self) -> Secret | None:
+        """Return None."""
+        return None
+
+
+_KEY_LIKE: Final = re.compile(r"\b(?:sk|ek|pk|rk)[-_][^\s\"',;]+|(?i:bearer)\s+[^\s\"',;]+")
+"""Keys as vendors write them, also half masked: refusals like to quote the key that they refuse."""
+
+
+def without_secrets(text: str, secret: Secret | None = None) -> str:
+    """Return ``text`` with the given secret, and anything that looks like a key, replaced by dots."""
+    if secret is not None:
+        text = text.replace(secret.value, "••••")
+    return _KEY_LIKE.sub("••••", text)
