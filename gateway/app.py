@@ -37,6 +37,7 @@ from gateway.records.retention import CallPaths, DataDir, prepare_data_dir, swee
 from gateway.settings.schema import EndpointSettings, PersonaSettings, Settings
 from gateway.speech.spare import SpareVoice
 from gateway.telemetry.log import bind_call
+from gateway.telemetry.wire import tracer
 from gateway.web.front_desk import Ring
 from gateway.web.routes import routes
 from gateway.web.startup import check_startup, startup_warnings
@@ -210,7 +211,8 @@ class Exchange:
         name = self._endpoint_name(persona)
         connector = self._connectors.get(name)
         if connector is None:
-            connector = RealtimeConnector(name, self._reachable(self.settings.endpoints[name]), clock=self.clock)
+            endpoint = self._reachable(self.settings.endpoints[name])
+            connector = RealtimeConnector(name, endpoint, clock=self.clock, trace=tracer(name))
             self._connectors[name] = connector
         return connector
 

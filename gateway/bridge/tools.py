@@ -26,13 +26,16 @@ _TRANSFERRING: Final = "I am putting you through now. One moment, please."
 
 
 def built_in_specs(plan: CallPlan) -> tuple[ToolSpec, ...]:
-    """Return the built-in tools that a persona may use, as the model sees them."""
+    """Return the built-in tools that a persona may use, as the model sees them.
+
+    A description begins with what callers say, in short pieces, which is what a recogniser can listen for.
+    """
     specs = []
     if END_CALL in plan.tools:
         specs.append(
             ToolSpec(
                 name=END_CALL,
-                description="Hang up. Use it when the caller says goodbye or has no more questions.",
+                description="goodbye, bye bye, that is all, no more questions: the caller is done, so hang up.",
                 parameters={"type": "object", "properties": {}, "additionalProperties": False},
             )
         )
@@ -40,12 +43,12 @@ def built_in_specs(plan: CallPlan) -> tuple[ToolSpec, ...]:
         target = {
             "type": "string",
             "enum": sorted(plan.transfer_targets),
-            "description": "Where the caller wants to be put through to.",
+            "description": "; ".join(f"{name} = {name.replace('_', ' ')}" for name in sorted(plan.transfer_targets)),
         }
         specs.append(
             ToolSpec(
                 name=TRANSFER_CALL,
-                description="Put the caller through to a person. Use it when the caller asks for one.",
+                description="put me through, speak to a person: the caller wants somebody, so hand them over.",
                 parameters={
                     "type": "object",
                     "properties": {"target": target},

@@ -26,6 +26,7 @@ from gateway.legs.carrier_http import CarrierHttp
 from gateway.legs.carriers.base import CallControl, CloseCode, StreamEvent, StreamProtocol, WireMessage
 from gateway.legs.pending_transfers import PendingTransfers
 from gateway.legs.stream_queues import Unheard, Unsent
+from gateway.telemetry.wire import tracer
 
 log = structlog.get_logger()
 
@@ -71,6 +72,7 @@ class StreamLeg:
         self._pending = pending
         self._capabilities = dataclasses.replace(core.capabilities, transfers=self._requests is not None)
 
+        self._trace = tracer(core.carrier)
         self._listener: LegListener | None = None
         self._unheard = Unheard()
         self._started_at_ms = 0.0
@@ -184,8 +186,11 @@ class StreamLeg:
         if self._ended is not None:
             return
         text = message.get("text")
+        received = text if text is not None else message["bytes"]
+        if self._trace is not None:
+            self._trace("in", received)
         try:
-            events = self._core.receive(text if text is not None else message["bytes"])
+            events = self._core.receive(received)
         except StreamProtocolError as error:
             self._break_off(str(error), error.close_code)
             return
@@ -292,6 +297,8 @@ class StreamLeg:
             self._end(self._leaving or Ending(Party.CARRIER, "stream_lost", ok=False))
 
     async def _send(self, message: WireMessage) -> None:
+        if self._trace is not None:
+            self._trace("out", message)
         if isinstance(message, str):
             await self._socket.send({"type": "websocket.send", "text": message})
         else:

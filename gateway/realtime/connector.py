@@ -27,7 +27,7 @@ from gateway.realtime.ga_url import shown
 from gateway.realtime.openai_ga import OpenAiGa
 from gateway.realtime.refusals import refusal
 from gateway.realtime.session import RealtimeSession
-from gateway.realtime.trace import WireTrace
+from gateway.telemetry.wire import WireTrace
 from gateway.settings.schema import EndpointSettings
 
 log = structlog.get_logger()
@@ -43,7 +43,7 @@ class RealtimeConnector:
         dialect: makes each session's dialect; the GA protocol unless another is given.
         credential: gives the secret; the settings' ``api_key`` unless another is given.
         limits: time and size limits of the sockets.
-        trace: sees every message (:func:`gateway.realtime.trace.wire_trace`).
+        trace: sees every message (:func:`gateway.telemetry.wire.tracer`).
         tls: for ``wss://``; the system's trusted certificates unless another is given.
 
     Raises:

@@ -25,7 +25,7 @@ from gateway.contracts.model import (
 from gateway.errors import ModelError
 from gateway.realtime.client import Closure, SocketClient, where_raised
 from gateway.realtime.dialect import Dialect
-from gateway.realtime.trace import WireTrace
+from gateway.telemetry.wire import WireTrace
 
 log = structlog.get_logger()
 
@@ -103,7 +103,7 @@ class RealtimeSession:
             return
         message = self._dialect.append(frame)
         if self._trace is not None:
-            self._trace("to_model", message, self._dialect.binary_audio)
+            self._trace("out", message)
         socket.send_audio(message, frame.duration_ms, binary=self._dialect.binary_audio)
 
     def clear_input(self) -> None:
@@ -152,7 +152,7 @@ class RealtimeSession:
     def on_message(self, message: bytes | bytearray, *, binary: bool) -> None:
         """Take a message of the endpoint."""
         if self._trace is not None:
-            self._trace("from_model", message, binary)
+            self._trace("in", message)
         dialect = self._dialect
         try:
             events = dialect.receive_binary(message) if binary else dialect.receive(message)
@@ -183,7 +183,7 @@ class RealtimeSession:
             return
         for message in messages:
             if self._trace is not None:
-                self._trace("to_model", message, False)
+                self._trace("out", message)
             socket.send_command(message)
 
     def _on_event(self, event: ModelEvent) -> None:

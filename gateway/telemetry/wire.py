@@ -8,6 +8,7 @@ behind this and redact again.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import msgspec
@@ -28,6 +29,9 @@ _DIGITS: Final = re.compile(r"\d")
 Direction = Literal["in", "out"]
 """``in``: the peer wrote it; ``out``: we did."""
 
+WireTrace = Callable[[Direction, bytes | bytearray | str], None]
+"""Sees each message of one peer as it goes by."""
+
 
 def show_wire(on: bool) -> None:
     """Switch tracing on or off, for the process."""
@@ -40,13 +44,20 @@ def wire_shown() -> bool:
     return _on
 
 
-def trace(peer: str, direction: Direction, message: bytes | str) -> None:
+def tracer(peer: str) -> WireTrace | None:
+    """Return what sees the messages of ``peer`` from now on; None while tracing is off, so that nothing is prepared."""
+    if not _on:
+        return None
+    return lambda direction, message: trace(peer, direction, message)
+
+
+def trace(peer: str, direction: Direction, message: bytes | bytearray | str) -> None:
     """Log one message that ``peer`` (``twilio``, ``openai`` …) wrote or is sent, if tracing is on."""
     if _on:
         _log.info("wire", peer=peer, direction=direction, message=describe(message))
 
 
-def describe(message: bytes | str) -> str:
+def describe(message: bytes | bytearray | str) -> str:
     """Return a message as it may be shown: JSON with audio counted and digits dotted, or its size."""
     size = len(message)
     try:
