@@ -22,7 +22,7 @@ from gateway.bridge.registry import CallRegistry
 from gateway.clock import Clock, SystemClock
 from gateway.contracts.leg import Leg, LegStarted
 from gateway.contracts.model import ModelConnector
-from gateway.contracts.record import AnyRecord, AudioTap, Sink
+from gateway.contracts.record import AnyRecord, AudioTap, CarrierStatus, Sink
 from gateway.errors import ConfigurationError, Ending, Party, SpeechError
 from gateway.legs.carrier_http import CarrierHttp
 from gateway.legs.tickets import open_ticket_office
@@ -45,6 +45,9 @@ from gateway.web.startup import check_startup, startup_warnings
 log = structlog.get_logger()
 
 SWEEP_EVERY_S: Final = 3600.0
+CALLS_REMEMBERED: Final = 1000
+"""Ended calls to whose journal a carrier's late word is still added."""
+FINAL_STATUSES: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 _LETTERS: Final = "bcdfghjkmnpqrstvwxz"
 
 
@@ -96,8 +99,9 @@ class Exchange:
         self._local_speech: LocalSpeech = SpareVoice()
         self._papers = PaperDesk()
         self._sweeper: asyncio.Task[None] | None = None
-        self.carrier_statuses: dict[str, str] = {}
-        """The carriers' final word on the latest calls, by the carrier's id."""
+        self._latest: dict[str, tuple[CallPaths, float]] = {}
+        """Where the latest calls left their traces and when they began, by the carrier's id."""
+        self._notes: set[asyncio.Task[None]] = set()
 
     # --- the doors ask ---------------------------------------------------------------------------------------------
 
@@ -111,13 +115,31 @@ class Exchange:
         self._early.open(ring.leg_id, self._connector(persona))
 
     def carrier_status(self, leg_id: str, status: str, duration_s: int | None) -> None:
-        """Keep the carrier's word on a call; a call that ended while it rang needs its session no more."""
-        while len(self.carrier_statuses) >= 1000:
-            self.carrier_statuses.pop(next(iter(self.carrier_statuses)))
-        self.carrier_statuses[leg_id] = status
-        if status in {"completed", "busy", "failed", "no-answer", "canceled"}:
-            self._early.drop(leg_id)
+        """Keep the carrier's last word on a call in its journal; a call that ended while it rang needs no session."""
         log.info("carrier_status", leg_id=leg_id, status=status, duration_s=duration_s)
+        if status not in FINAL_STATUSES:
+            return
+        self._early.drop(leg_id)
+        if leg_id in self._latest:
+            note = asyncio.create_task(self._note_status(leg_id, status, duration_s))
+            self._notes.add(note)
+            note.add_done_callback(self._notes.discard)
+
+    async def _note_status(self, leg_id: str, status: str, duration_s: int | None) -> None:
+        paths, started_at_s = self._latest[leg_id]
+        at_ms = int((self.clock.wall_s() - started_at_s) * 1000)
+        journal = JournalSink(paths.journal)
+        journal.accept(
+            CarrierStatus(at_ms=at_ms, status=Redactor(self._custom).whole("tool", status), duration_s=duration_s)
+        )
+        await journal.close()
+
+    def _remember(self, leg_id: str, paths: CallPaths | None, started_at_s: float) -> None:
+        if paths is None or not self.settings.records.journal:
+            return
+        while len(self._latest) >= CALLS_REMEMBERED:
+            self._latest.pop(next(iter(self._latest)))
+        self._latest[leg_id] = (paths, started_at_s)
 
     def ready(self) -> tuple[bool, Mapping[str, str]]:
         """Return whether calls should be sent here, and why not."""
@@ -140,6 +162,7 @@ class Exchange:
     async def _hold(self, call_id: str, leg: Leg) -> None:
         started_at_s = self.clock.wall_s()
         paths = await self._paths(call_id, started_at_s)
+        self._remember(leg.started.leg_id, paths, started_at_s)
         call = Call(leg, self._parts(call_id, leg.started, paths))
         self.registry.holds(call_id, call)
         try:
@@ -277,6 +300,7 @@ class Exchange:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._early.close()
+        await asyncio.gather(*self._notes)
         if self.local_model is not None:
             await self.local_model.stop()
 

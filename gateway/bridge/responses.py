@@ -97,6 +97,7 @@ class Responses:
             tools=() if say is not None else None,
             tool_choice="none" if say is not None else tool_choice,
             out_of_band=out_of_band,
+            without_history=out_of_band and say is not None,
         )
         asked = _Asked(request, purpose, self.epoch, now_ms + EXPIRES_MS)
         if out_of_band or not self.busy:

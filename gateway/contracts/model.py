@@ -98,10 +98,7 @@ class ModelCapabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseRequest:
-    """An answer that the bridge asks for. ``tag`` comes back in :class:`ResponseStarted`.
-
-    ``say`` wants these very words: instructions for this one response, no tools, no history where the endpoint can.
-    """
+    """An answer that the bridge asks for. ``tag`` comes back in :class:`ResponseStarted`."""
 
     tag: str
     instructions: str | None = None
@@ -109,6 +106,8 @@ class ResponseRequest:
     tool_choice: str | None = None
     """None, ``"auto"``, ``"none"``, ``"required"`` or the name of a tool that must be called."""
     out_of_band: bool = False
+    without_history: bool = False
+    """Made from the instructions alone: nothing that was said before can colour it."""
     text_only: bool = False
 
 

@@ -160,6 +160,13 @@ class CallEnded(Record, frozen=True, kw_only=True, tag="call_ended"):
     output_audio_tokens: int = 0
 
 
+class CarrierStatus(Record, frozen=True, kw_only=True, tag="carrier_status"):
+    """The carrier's last word on the call, such as ``completed``; comes after :class:`CallEnded`."""
+
+    status: RedactedText
+    duration_s: int | None
+
+
 AnyRecord = (
     CallStarted
     | ModelConnected
@@ -175,6 +182,7 @@ AnyRecord = (
     | IdlePrompt
     | Fault
     | CallEnded
+    | CarrierStatus
 )
 
 

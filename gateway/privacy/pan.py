@@ -107,6 +107,9 @@ class _Digit:
     value: int
     written: str
     starts_group: bool
+    """Something that can be seen stands before it, or nothing does."""
+    aligned: bool
+    """A number may begin here: at a group's start, or where a group may be two (:func:`_may_part`)."""
     after_plus: bool
     gap_chars: int = 0
     parted: bool = False
@@ -175,8 +178,9 @@ class CardScanner:
         if _DIGIT.match(character):
             # With nothing held, a run that is not whole goes on in the middle of a group of more than 19 digits.
             starts_group = self._whole if last is None else last.parted
+            aligned = starts_group or (last is not None and _may_part(last, character))
             value, after_plus = unicodedata.digit(character), last is None and self._plus
-            self._held.append(_Digit(value, character, starts_group, after_plus))
+            self._held.append(_Digit(value, character, starts_group, aligned, after_plus))
             while len(self._held) > MAX_DIGITS:
                 self._decide_first(out, over=False)
             return
@@ -208,7 +212,7 @@ class CardScanner:
             del self._held[:length]
         else:
             length = 1
-            while length < len(self._held) and not self._held[length].starts_group:
+            while length < len(self._held) and not self._held[length].aligned:
                 length += 1
             out.extend(digit.written for digit in self._held[:length])
             del self._held[:length]
@@ -217,19 +221,27 @@ class CardScanner:
     def _card_at_front(self, *, over: bool) -> int:
         """Return how many digits the longest card number at the front has; 0 if none begins there."""
         held = self._held
-        if len(held) < self.shortest or not held[0].starts_group:
+        if len(held) < self.shortest or not held[0].aligned:
             return 0
         values = [digit.value for digit in held]
         lengths = issuer_lengths(values)
         for length in range(min(len(held), MAX_DIGITS), self.shortest - 1, -1):
             if length not in lengths or (held[0].after_plus and length <= 15):
                 continue
-            ends_group = over if length == len(held) else held[length].starts_group
+            ends_group = over if length == len(held) else held[length].aligned
             if not ends_group or not passes_luhn(values[:length]):
                 continue
             if (self._whole and over and length == len(held)) or _written_like_a_card(held[:length]):
                 return length
         return 0
+
+
+def _may_part(last: _Digit, digit: str) -> bool:
+    """Return whether a digit may begin another number than the one before it, though nothing to be seen is between.
+
+    An invisible character may hide in a number or part two, and so may a change from footnote figures to plain ones.
+    """
+    return last.gap_chars > 0 or last.written[0].isdecimal() != digit.isdecimal()
 
 
 def _written_like_a_card(digits: Sequence[_Digit]) -> bool:

@@ -27,8 +27,8 @@ from gateway.realtime.ga_url import shown
 from gateway.realtime.openai_ga import OpenAiGa
 from gateway.realtime.refusals import refusal
 from gateway.realtime.session import RealtimeSession
-from gateway.telemetry.wire import WireTrace
 from gateway.settings.schema import EndpointSettings
+from gateway.telemetry.wire import WireTrace
 
 log = structlog.get_logger()
 

@@ -117,6 +117,8 @@ class OpenAiGa:
         if request.out_of_band:
             body["conversation"] = "none"
             self._reader.expect_beside(request.tag)
+        if request.without_history:
+            body["input"] = []
         if request.text_only:
             body["output_modalities"] = ["text"]
         if request.instructions is not None:

@@ -36,6 +36,7 @@ class ResponseBody(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     metadata: dict[str, str]
     conversation: str | UnsetType = UNSET
+    input: list[Any] | UnsetType = UNSET
     output_modalities: list[str] | UnsetType = UNSET
     instructions: str | UnsetType = UNSET
     tools: list[dict[str, Any]] | UnsetType = UNSET
