@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import typer
 
 from gateway.cli.console import MISCONFIGURED, err, errors_for_humans, out
 from gateway.cli.serve import ConfigOption
-from gateway.settings.load import json_schema, load_settings
+from gateway.settings.load import describe_schema, load_settings
 
 config_app = typer.Typer(no_args_is_help=True, help="Look at the settings: schema, check.")
 
@@ -16,7 +14,7 @@ config_app = typer.Typer(no_args_is_help=True, help="Look at the settings: schem
 @config_app.command()
 def schema() -> None:
     """Print the settings' JSON Schema, for editors."""
-    out.print_json(json.dumps(json_schema()))
+    out.print(describe_schema(), markup=False, soft_wrap=True)
 
 
 @config_app.command()
