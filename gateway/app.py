@@ -29,7 +29,7 @@ from gateway.legs.tickets import open_ticket_office
 from gateway.offline.supervisor import LocalModelProcess
 from gateway.privacy.redactor import Redactor, load_custom
 from gateway.realtime.connector import RealtimeConnector
-from gateway.records.fanout import Fanout
+from gateway.records.fanout import Aside, Fanout
 from gateway.records.journal import JournalSink
 from gateway.records.papers import PaperDesk
 from gateway.records.recording import Recorder
@@ -204,7 +204,7 @@ class Exchange:
         if paths is not None and self.settings.records.journal:
             sinks.append(JournalSink(paths.journal))
         if self._watch is not None:
-            sinks.append(self._watch(call_id))
+            sinks.append(Aside(self._watch(call_id)))
         return sinks
 
     def _tap(self, started: LegStarted, paths: CallPaths | None) -> AudioTap | None:

@@ -35,7 +35,7 @@ def built_in_specs(plan: CallPlan) -> tuple[ToolSpec, ...]:
         specs.append(
             ToolSpec(
                 name=END_CALL,
-                description="goodbye, bye bye, that is all, no more questions: the caller is done, so hang up.",
+                description="goodbye, thank you goodbye, bye bye, that is all: the caller is done, so hang up.",
                 parameters={"type": "object", "properties": {}, "additionalProperties": False},
             )
         )

@@ -56,12 +56,13 @@ class Watchdog:
         if self._closing.begun or working:
             return
         self._tries += 1
+        # Whatever the model still makes of it comes too late to be heard, and nothing waits for it.
+        self._responses.interrupt()
+        self._responses.give_up_asked()
         if self._tries > 1:
             self._fault(now_ms, "model_silent", "no answer after two tries")
             self._closing.apologise(self._apology, Ending(Party.MODEL, "no_answer", ok=False), now_ms)
             return
         self._fault(now_ms, "answer_overdue", "no answer in time; asked once more")
-        self._responses.interrupt()
-        self._responses.give_up_asked()
         self._responses.ask(Purpose.ANSWER, now_ms)
         self.wait(now_ms)

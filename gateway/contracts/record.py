@@ -190,7 +190,7 @@ class Sink(Protocol):
     """Where the records of one call leave. A slow or dead sink never slows a call."""
 
     def accept(self, record: AnyRecord) -> None:
-        """Take a record; returns soon, never raises. Behind a fan-out it is called in a thread, records in order."""
+        """Take a record; returns at once, never raises. What may block stands behind ``records.fanout.Aside``."""
         ...
 
     async def close(self) -> None:

@@ -104,7 +104,7 @@ class Brain:
             meaning = Meaning(know.grammar.digits_for)
         if must_call:
             return self._forced(know, heard, meaning)
-        if said in know.facts and thought.tool_choice != "required":
+        if meaning is None and said in know.facts:
             return _say(know.facts[said].sentence)
         if meaning is not None and not heard.rejected:
             return self._call(know, meaning, heard)

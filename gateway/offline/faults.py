@@ -45,6 +45,8 @@ class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every transcript comes so long after it is known: with a few seconds, long after the answer."""
     late_deltas_ms: Milliseconds = 0
     """A cancelled response goes on sending deltas for so long before its ``response.done``."""
+    interleave_items: bool = False
+    """A tool call begins before the spoken item before it is done, as the newest hosted models do it."""
     future_event: bool = False
     """An event of an unknown type comes with each response."""
     huge_frame_bytes: Count = 0

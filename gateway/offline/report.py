@@ -6,12 +6,26 @@ that is left.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from gateway.offline.conversation import Entry
-from gateway.offline.session import Session
+
+if TYPE_CHECKING:
+    from gateway.offline.session import Session
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What a session did, for tests: counts of client events, truncations, deletions and refusals."""
+
+    received: dict[str, int] = field(default_factory=dict)
+    truncations: list[dict[str, Any]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    responses: list[dict[str, Any]] = field(default_factory=list)
 
 
 class ItemReport(Struct, frozen=True, kw_only=True):

@@ -101,6 +101,7 @@ class Responses:
             conversation=around.conversation,
             pace=around.pace,
             padding_bytes=around.faults.huge_frame_bytes,
+            interleaves=around.faults.interleave_items,
             speak=self._speak,
             stunt=around.stunt,
             ended=self._ended,

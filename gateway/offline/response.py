@@ -63,14 +63,16 @@ class Stage:
     """What a run needs of its session.
 
     ``pace`` is how much faster than real time speech goes out, 0 for at once; ``padding_bytes`` blows up the first
-    transcript delta. ``speak`` has an utterance voiced, ``stunt`` does something to the connection and says whether it
-    lives on, ``ended`` hears of the end.
+    transcript delta; ``interleaves`` begins a tool call before the spoken item before it is done. ``speak`` has an
+    utterance voiced, ``stunt`` does something to the connection and says whether it lives on, ``ended`` hears of the
+    end.
     """
 
     outbox: wire.Outbox
     conversation: Conversation
     pace: float
     padding_bytes: int
+    interleaves: bool
     speak: Callable[[Run, Utter], None]
     stunt: Callable[[Stunt, float], bool]
     ended: Callable[[Run, float], None]
@@ -105,6 +107,7 @@ class Run:
         self._paused_until_ms: float | None = None
         self._cut: tuple[float, wire.StatusDetails] | None = None
         self._open: _Open | None = None
+        self._held: list[_Open] = []
         self._output: list[Item] = []
         self._output_text_tokens = 0
         self._padding_bytes = stage.padding_bytes
@@ -175,13 +178,22 @@ class Run:
                     return
             if self._beats:
                 return
-            failing = bool(self._parts) and isinstance(self._parts[0], Fail)
-            if self._open is not None and not failing:
-                self._close("completed")
+            self._leave_item()
             if not self._parts:
                 self._end("completed", None, now_ms)
                 return
             self._next(self._parts.popleft(), now_ms)
+
+    def _leave_item(self) -> None:
+        """Finish the open item, unless what comes next fails it or begins before it is finished."""
+        following = self._parts[0] if self._parts else None
+        if self._open is None or isinstance(following, Fail):
+            return
+        if self._stage.interleaves and isinstance(following, Call):
+            self._held.append(self._open)
+            self._open = None
+        else:
+            self._close("completed")
 
     def _next(self, part: Utter | Call | Pause | Fail | Stunt, now_ms: float) -> None:
         match part:
@@ -208,9 +220,9 @@ class Run:
         item_id = self._stage.outbox.ids.new("item")
         item = Message(id=item_id, role="assistant", status="in_progress", content=[])
         entry = Entry(item, wire_format(self.order.format))
-        self._announce(entry)
+        opened = self._announce(entry)
         kind = wire.TextPart(text="") if speech is None else wire.AudioPart(transcript="")
-        self._send(wire.PartAdded(**self._place(), part=kind))
+        self._send(wire.PartAdded(**self._place(opened), part=kind))
         if speech is None:
             entry.item = msgspec.structs.replace(item, content=[OutputText(text="")])
             self._score(performance.written(utter.text), now_ms)
@@ -226,13 +238,14 @@ class Run:
         self._announce(Entry(item))
         self._score(performance.arguments(call.arguments), now_ms)
 
-    def _announce(self, entry: Entry) -> None:
-        self._open = _Open(entry, len(self._output))
+    def _announce(self, entry: Entry) -> _Open:
+        self._open = opened = _Open(entry, len(self._output) + len(self._held))
         item = entry.item
-        self._send(wire.OutputItemAdded(response_id=self.order.response_id, output_index=self._open.index, item=item))
+        self._send(wire.OutputItemAdded(response_id=self.order.response_id, output_index=opened.index, item=item))
         if not self.order.out_of_band:
             previous = self._stage.conversation.add(entry)
             self._send(wire.ItemAdded(previous_item_id=previous, item=item))
+        return opened
 
     def _score(self, beats: list[Beat], now_ms: float) -> None:
         if self._parts and isinstance(self._parts[0], Fail) and self._parts[0].after_ms:
@@ -256,46 +269,53 @@ class Run:
             return False
         for piece in beat.pieces:
             opened.text += piece
-            self._send(self._delta(opened.entry, piece))
+            self._send(self._delta(opened, piece))
         if beat.audio:
             opened.entry.words.extend(beat.words)
             if not self.order.out_of_band:
                 self._stage.conversation.grow(opened.entry.item.id, beat.audio)
-            self._send(wire.AudioDelta(**self._place(), delta=pybase64.b64encode_as_string(beat.audio)))
+            self._send(wire.AudioDelta(**self._place(opened), delta=pybase64.b64encode_as_string(beat.audio)))
         return True
 
-    def _delta(self, entry: Entry, piece: str) -> wire.ServerEvent:
-        if isinstance(entry.item, FunctionCall):
-            return wire.ArgumentsDelta(**self._call_place(entry.item), delta=piece)
-        if not entry.has_audio:
-            return wire.TextDelta(**self._place(), delta=piece)
+    def _delta(self, opened: _Open, piece: str) -> wire.ServerEvent:
+        if isinstance(opened.entry.item, FunctionCall):
+            return wire.ArgumentsDelta(**self._call_place(opened, opened.entry.item), delta=piece)
+        if not opened.entry.has_audio:
+            return wire.TextDelta(**self._place(opened), delta=piece)
         padding, self._padding_bytes = self._padding_bytes, 0
-        return wire.TranscriptDelta(**self._place(), delta=piece, obfuscation="x" * padding if padding else UNSET)
+        return wire.TranscriptDelta(**self._place(opened), delta=piece, obfuscation="x" * padding if padding else UNSET)
 
     # --- coming to an end -------------------------------------------------------------------------------------------
 
     def _close(self, status: Status) -> None:
-        """Finish the open item: its part, then the conversation's item, then the response's."""
+        """Finish the items that were held, in their order, and then the open one."""
         assert self._open is not None
-        opened, entry = self._open, self._open.entry
+        for held in [*self._held, self._open]:
+            self._finish(held, "completed" if held is not self._open else status)
+        self._held = []
+        self._open = None
+
+    def _finish(self, opened: _Open, status: Status) -> None:
+        """Finish an item: its part, then the conversation's item, then the response's."""
+        entry = opened.entry
         if isinstance(entry.item, FunctionCall):
             call = msgspec.structs.replace(entry.item, status=status, arguments=opened.text)
             if status == "completed":
-                self._send(wire.ArgumentsDone(**self._call_place(call), name=call.name, arguments=opened.text))
+                self._send(wire.ArgumentsDone(**self._call_place(opened, call), name=call.name, arguments=opened.text))
             entry.item = call
         elif isinstance(entry.item, Message):
-            entry.item = self._closed_message(entry, opened.text, status)
+            entry.item = self._finished_message(opened, status)
         if not self.order.out_of_band and self._stage.conversation.find(entry.item.id) is not None:
             previous = self._stage.conversation.previous(entry.item.id)
             self._send(wire.ItemDone(previous_item_id=previous, item=entry.item))
         response_id = self.order.response_id
         self._send(wire.OutputItemDone(response_id=response_id, output_index=opened.index, item=entry.item))
         self._output.append(entry.item)
-        self._open = None
 
-    def _closed_message(self, entry: Entry, text: str, status: Status) -> Message:
+    def _finished_message(self, opened: _Open, status: Status) -> Message:
+        entry, text = opened.entry, opened.text
         assert isinstance(entry.item, Message)
-        place = self._place()
+        place = self._place(opened)
         if not entry.has_audio:
             self._send(wire.TextDone(**place, text=text))
             self._send(wire.PartDone(**place, part=wire.TextPart(text=text)))
@@ -340,13 +360,12 @@ class Run:
             output_audio=audio_tokens(self.audio_ms, of_assistant=True),
         )
 
-    def _place(self) -> wire.Place:
-        assert self._open is not None
+    def _place(self, opened: _Open) -> wire.Place:
         return {
             "response_id": self.order.response_id,
-            "item_id": self._open.entry.item.id,
-            "output_index": self._open.index,
+            "item_id": opened.entry.item.id,
+            "output_index": opened.index,
         }
 
-    def _call_place(self, call: FunctionCall) -> wire.CallPlace:
-        return {**self._place(), "call_id": call.call_id}
+    def _call_place(self, opened: _Open, call: FunctionCall) -> wire.CallPlace:
+        return {**self._place(opened), "call_id": call.call_id}

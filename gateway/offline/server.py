@@ -60,7 +60,7 @@ class LocalServerConfig:
     ``port`` 0 takes any. ``token`` is the bearer that clients have to show, None for any; it is required off loopback.
     ``pace`` is how much faster than real time speech is sent, 0 for at once; a script's own wins. ``faults`` hold for
     every connection, ``faults_by_header`` lets a connection ask for its own. ``listeners`` is how many processes
-    recognise speech. ``warm`` starts the speech processes before the first client comes.
+    recognise speech. ``warm`` starts the speech processes at once, not with the first client that needs them.
     """
 
     host: str = "127.0.0.1"
@@ -104,6 +104,7 @@ class LocalServer:
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._count = 0
         self._listening: Server | None = None
+        self._warming: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -124,12 +125,17 @@ class LocalServer:
             close_timeout=CLOSE_LIMIT_S,
             server_header=None,
         )
+        if self._config.warm:
+            self._warming = asyncio.create_task(self._desk.warm_up())
 
     async def close(self) -> None:
         """End all connections and processes."""
         if self._listening is not None:
             self._listening.close()
             await self._listening.wait_closed()
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
         await self._desk.close()
 
     def report(self) -> ServerReport:
@@ -229,8 +235,6 @@ async def serve(
     config.check()
     own_desk = desk or WorkerDesk(config.listeners)
     server = LocalServer(config, own_desk, clock or SystemClock(), make_activity)
-    if config.warm:
-        await own_desk.warm_up()
     await server.start()
     return server
 

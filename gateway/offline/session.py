@@ -10,8 +10,8 @@ woken, and carry out the outputs in order. It never waits and never reads a cloc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final, assert_never
+from dataclasses import dataclass
+from typing import Final, assert_never
 
 from gateway.offline import events as wire
 from gateway.offline.conversation import Conversation, Entry, entry_of
@@ -20,6 +20,7 @@ from gateway.offline.items import InputAudio, ItemReference, Message, decode_aud
 from gateway.offline.listening import Hearing, Jobs, Transcripts
 from gateway.offline.mind import Expire, Hangup, Inject, Mind, Stunt, Thought, Trigger
 from gateway.offline.refusals import Refused
+from gateway.offline.report import Ledger
 from gateway.offline.responding import Responses, Surroundings, keywords_of
 from gateway.offline.response import Run
 from gateway.offline.session_config import (
@@ -64,17 +65,6 @@ class SessionOptions:
     pace: float = 8.0
     expires_after_s: float = NORMAL_EXPIRY_S
     faults: Faults = NO_FAULTS
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What a session did, for tests: counts of client events, truncations, deletions and refusals."""
-
-    received: dict[str, int] = field(default_factory=dict)
-    truncations: list[dict[str, Any]] = field(default_factory=list)
-    deleted: list[str] = field(default_factory=list)
-    refusals: list[dict[str, Any]] = field(default_factory=list)
-    responses: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Session:

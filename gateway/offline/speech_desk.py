@@ -18,8 +18,10 @@ from typing import Final, Protocol
 import structlog
 
 import gateway
+from gateway.audio.format import PCM16_24K
 from gateway.offline.speech_jobs import (
     LENGTH_BYTES,
+    Expected,
     Job,
     JobFailed,
     Recognise,
@@ -60,6 +62,7 @@ class WorkerDesk:
     """Local engines in worker processes: ``listeners`` for recognition, one for the voice. Started on first use."""
 
     def __init__(self, listeners: int = 2) -> None:
+        self._count = listeners
         self._listeners = _Crew("listener", listeners)
         self._speakers = _Crew("speaker", 1)
         self._spoken: OrderedDict[Speak, Spoken] = OrderedDict()
@@ -80,10 +83,12 @@ class WorkerDesk:
         return result
 
     async def warm_up(self) -> None:
-        """Start a process of each kind and have it do something small."""
+        """Start all processes and have each do something small, which loads its engine."""
+        silence = bytes(PCM16_24K.size_bytes(500))
+        listen = Recognise(job_id=0, audio=silence, format=PCM16_24K, expected=Expected(phrases=("hello",)))
         await asyncio.gather(
             self.do(Speak(job_id=0, text="Hello.", voice="marin")),
-            self._listeners.warm_up(),
+            *(self._listeners.do(listen) for _ in range(self._count)),
         )
 
     async def close(self) -> None:
@@ -118,11 +123,6 @@ class _Crew:
             if task not in self._begun:
                 task.cancel()
             raise
-
-    async def warm_up(self) -> None:
-        async with self._turn:
-            if not self._idle and not self._closed:
-                self._idle.append(await _Worker.start())
 
     async def close(self) -> None:
         self._closed = True

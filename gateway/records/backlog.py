@@ -1,8 +1,11 @@
 """Work that waits for a thread: a bounded queue whose other end never runs on the event loop.
 
-A thread is started when the first item comes and goes away when nothing is left, so an idle call costs none; and since
-it is nobody else's, a handler that hangs holds up its own backlog alone. Items are handled in order, by one thread at
-a time, in batches of what has gathered.
+A thread is started when there is work and goes away when nothing is left, so an idle call costs none. Items are
+handled in order, by one thread at a time, in batches of what has gathered. There are two ways to be served:
+
+- **alone**: a thread as soon as the first item comes. A handler that hangs holds up its own backlog and no other.
+- **gathered**: what all calls have to write is collected for a quarter of a second and done by one thread. Starting a
+  thread makes the event loop wait for it, and calls have something to write all the time.
 """
 
 from __future__ import annotations
@@ -10,15 +13,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
 T = TypeVar("T")
 
 log = structlog.get_logger()
+
+GATHER_S: Final = 0.25
+"""How long gathered work waits for other work to join it."""
 
 
 class Backlog(Generic[T]):
@@ -28,10 +35,13 @@ class Backlog(Generic[T]):
         name: what the logs call it: a fixed word.
         handle: takes a batch. What it raises is counted, logged once for the backlog's life, and the batch is gone.
         limit: most items that wait.
+        gathered: whether the work may wait for that of others; else it is done alone and at once.
 
     """
 
-    def __init__(self, name: str, handle: Callable[[list[T]], None], limit: int = 1000) -> None:
+    def __init__(
+        self, name: str, handle: Callable[[list[T]], None], limit: int = 1000, *, gathered: bool = False
+    ) -> None:
         self.name = name
         self.dropped = 0
         """Items that found the queue full."""
@@ -43,6 +53,9 @@ class Backlog(Generic[T]):
         self._busy = False
         self._lock = threading.Lock()
         self._until_idle: list[Future[None]] = []
+        self._gathered = gathered
+        # Threads log in the name of the call that the backlog belongs to.
+        self._context = contextvars.copy_context()
 
     def put(self, item: T) -> bool:
         """Queue an item and return at once, from any thread; False when it was dropped. Never raises."""
@@ -69,6 +82,8 @@ class Backlog(Generic[T]):
                 return True
             idle: Future[None] = Future()
             self._until_idle.append(idle)
+        if self._gathered:
+            _round().begin_soon()
         try:
             await asyncio.wait_for(asyncio.wrap_future(idle), limit_s)
         except TimeoutError:
@@ -76,15 +91,20 @@ class Backlog(Generic[T]):
         return True
 
     def _start(self) -> None:
-        # The thread logs in the name of the call that fed it.
-        context = contextvars.copy_context()
-        thread = threading.Thread(target=context.run, args=(self._drain,), name=f"backlog-{self.name}", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:  # the machine has no thread left: the next item tries again
-            with self._lock:
-                self._busy = False
-            self._failed(error)
+        if self._gathered and asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public call raises without
+            _round().add(self)
+        else:
+            _begin([self], f"backlog-{self.name}")
+
+    def give_up(self, error: RuntimeError) -> None:
+        """Note that the machine had no thread left; the next item tries again."""
+        with self._lock:
+            self._busy = False
+        self._failed(error)
+
+    def work(self) -> None:
+        """Handle all that waits, in the calling thread."""
+        self._context.run(self._drain)
 
     def _drain(self) -> None:
         while batch := self._next_batch():
@@ -109,6 +129,56 @@ class Backlog(Generic[T]):
         self.failures += 1
         if self.failures == 1:
             log.error("backlog_failed", backlog=self.name, error=type(error).__name__, why=_why(error))
+
+
+class _Round:
+    """The gathered backlogs of one event loop that have work."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._ready: list[Backlog[Any]] = []
+        self._timer: asyncio.Handle | None = None
+
+    def add(self, backlog: Backlog[Any]) -> None:
+        self._ready.append(backlog)
+        if self._timer is None:
+            self._timer = self._loop.call_later(GATHER_S, self._begin)
+
+    def begin_soon(self) -> None:
+        """Somebody waits for the work to be done: begin with the loop's next turn."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        ready, self._ready = self._ready, []
+        _begin(ready, "backlogs")
+
+
+_rounds: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Round] = weakref.WeakKeyDictionary()
+
+
+def _round() -> _Round:
+    loop = asyncio.get_running_loop()
+    found = _rounds.get(loop)
+    if found is None:
+        found = _rounds[loop] = _Round(loop)
+    return found
+
+
+def _begin(backlogs: list[Backlog[Any]], name: str) -> None:
+    """Start a thread that does the work of ``backlogs``, one after the other."""
+
+    def work() -> None:
+        for backlog in backlogs:
+            backlog.work()
+
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except RuntimeError as error:
+        for backlog in backlogs:
+            backlog.give_up(error)
 
 
 def _why(error: Exception) -> str:

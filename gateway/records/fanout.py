@@ -1,8 +1,8 @@
-"""One sink that stands for many: each behind its own bounded queue and, while it has work, its own thread.
+"""One sink that stands for many, and the shelter for those that may block.
 
-A sink that raises, stalls or never closes is counted and logged once; the call and the other sinks do not notice. That
-is why sinks behind a fan-out are called **off the event loop**: one thread at a time, in order. A sink that belongs to
-the loop hands over with ``loop.call_soon_threadsafe``. ``close`` is awaited on the loop, as everywhere.
+A sink that raises is counted and logged once; the call and the other sinks do not notice. Sinks are called on the event
+loop, because taking a record is putting it into a queue. One that can't promise that stands behind :class:`Aside`,
+which has a bounded queue and a thread for it alone.
 """
 
 from __future__ import annotations
@@ -27,61 +27,89 @@ class Fanout:
     """Passes every record on to each of ``sinks``; a :class:`~gateway.contracts.record.Sink` itself.
 
     Args:
-        sinks: who gets the records.
-        queue_records: most records that wait for each.
+        sinks: who gets the records; each returns at once from ``accept``.
         close_limit_s: longest that :meth:`close` takes, in seconds.
 
     """
 
-    def __init__(
-        self, sinks: Sequence[Sink], *, queue_records: int = QUEUE_RECORDS, close_limit_s: float = CLOSE_LIMIT_S
-    ) -> None:
-        self._lanes = [_Lane(sink, queue_records) for sink in sinks]
+    def __init__(self, sinks: Sequence[Sink], *, close_limit_s: float = CLOSE_LIMIT_S) -> None:
+        self._guarded = [_Guarded(sink) for sink in sinks]
         self._close_limit_s = close_limit_s
         self._closed = False
 
     @property
     def lost(self) -> int:
-        """Records that did not reach a sink, over all sinks: its queue was full, or it raised."""
-        return sum(lane.backlog.dropped + lane.refused for lane in self._lanes)
+        """Records that a sink refused by raising, over all sinks."""
+        return sum(guarded.refused for guarded in self._guarded)
 
     def accept(self, record: AnyRecord) -> None:
-        """Queue a record for every sink; what comes after :meth:`close` is ignored."""
-        if self._closed:
-            return
-        for lane in self._lanes:
-            lane.backlog.put(record)
+        """Give a record to every sink; what comes after :meth:`close` is ignored."""
+        if not self._closed:
+            for guarded in self._guarded:
+                guarded.accept(record)
 
     async def close(self) -> None:
-        """Let every sink take what is queued and close, all at the same time and within the limit."""
+        """Let every sink close, all at the same time and within the limit."""
         self._closed = True
-        await asyncio.gather(*(lane.close(self._close_limit_s) for lane in self._lanes))
+        await asyncio.gather(*(guarded.close(self._close_limit_s) for guarded in self._guarded))
 
 
-class _Lane:
-    """One sink and what waits for it."""
+class Aside:
+    """A sink that may block, taken off the event loop: its records wait in a queue for a thread of its own.
 
-    def __init__(self, sink: Sink, queue_records: int) -> None:
-        self._name = type(sink).__name__
-        self._sink = sink
+    ``accept`` of the sink is called in that thread, in order; a sink that belongs to the loop hands over with
+    ``loop.call_soon_threadsafe``. ``close`` is awaited on the loop, as everywhere.
+
+    Args:
+        sink: what may block.
+        queue_records: most records that wait for it.
+
+    """
+
+    def __init__(self, sink: Sink, *, queue_records: int = QUEUE_RECORDS) -> None:
+        self._guarded = _Guarded(sink)
+        self._backlog: Backlog[AnyRecord] = Backlog(type(sink).__name__, self._deliver, queue_records)
+
+    @property
+    def lost(self) -> int:
+        """Records that did not reach the sink: its queue was full, or it raised."""
+        return self._backlog.dropped + self._guarded.refused
+
+    def accept(self, record: AnyRecord) -> None:
+        """Queue a record."""
+        self._backlog.put(record)
+
+    async def close(self) -> None:
+        """Let the sink take what is queued, and close it. Whoever calls sets the limit."""
+        await self._backlog.drained(CLOSE_LIMIT_S)
+        await self._guarded.sink.close()
+
+    def _deliver(self, batch: list[AnyRecord]) -> None:
+        for record in batch:
+            self._guarded.accept(record)
+
+
+class _Guarded:
+    """One sink, and what became of it."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
         self.refused = 0
-        self.backlog: Backlog[AnyRecord] = Backlog(self._name, self._deliver, queue_records)
+        self._name = type(sink).__name__
+
+    def accept(self, record: AnyRecord) -> None:
+        try:
+            self.sink.accept(record)
+        except Exception as error:  # noqa: BLE001 - a sink that raises breaks its contract, not the call
+            self.refused += 1
+            if self.refused == 1:
+                log.error("sink_failed", sink=self._name, error=type(error).__name__)
 
     async def close(self, limit_s: float) -> None:
         try:
             async with asyncio.timeout(limit_s):
-                await self.backlog.drained(limit_s)
-                await self._sink.close()
+                await self.sink.close()
         except TimeoutError:
             log.error("sink_not_closed", sink=self._name, limit_s=limit_s)
         except Exception as error:  # noqa: BLE001 - a stranger's sink; the others have to close all the same
             log.error("sink_close_failed", sink=self._name, error=type(error).__name__)
-
-    def _deliver(self, batch: list[AnyRecord]) -> None:
-        for record in batch:
-            try:
-                self._sink.accept(record)
-            except Exception as error:  # noqa: BLE001 - a sink that raises breaks its contract, not the call
-                self.refused += 1
-                if self.refused == 1:
-                    log.error("sink_failed", sink=self._name, error=type(error).__name__)

@@ -61,7 +61,7 @@ class JournalSink:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor: int | None = None
-        self._backlog: Backlog[AnyRecord | None] = Backlog("journal", self._write)
+        self._backlog: Backlog[AnyRecord | None] = Backlog("journal", self._write, gathered=True)
         self._closed = False
 
     @property

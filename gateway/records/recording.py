@@ -79,7 +79,7 @@ class Recorder:
         self._now_ms = 0.0
         self._closed = False
         self._file = _File(path, from_caller, to_caller)
-        self._backlog: Backlog[_Job] = Backlog("recording", self._file.work, limit=10_000)
+        self._backlog: Backlog[_Job] = Backlog("recording", self._file.work, limit=10_000, gathered=True)
 
     @property
     def failures(self) -> int:

@@ -114,7 +114,9 @@ class Scene:
     def response_done(self, response_id: str, status: ResponseStatus = ResponseStatus.COMPLETED) -> list[Command]:
         return self.event(ResponseDone(response_id, status))
 
-    def answer(self, ms: int, text: str, *, response_id: str = "r1", item_id: str = "i1", tag: str | None = None) -> None:
+    def answer(
+        self, ms: int, text: str, *, response_id: str = "r1", item_id: str = "i1", tag: str | None = None
+    ) -> None:
         """The model gives a whole answer at once, faster than it is heard."""
         self.response(response_id, tag)
         self.speech(response_id, item_id, ms, text, done=True)

@@ -88,3 +88,29 @@ async def test_without_threads_items_wait_for_better_times(monkeypatch: pytest.M
     assert await backlog.drained(5)
     assert seen == [1, 2]
     assert backlog.failures == 1
+
+
+async def test_gathered_work_of_many_is_done_by_one_thread() -> None:
+    threads: set[int] = set()
+    seen: list[int] = []
+
+    def handle(batch: list[int]) -> None:
+        threads.add(threading.get_ident())
+        seen.extend(batch)
+
+    backlogs: list[Backlog[int]] = [Backlog(f"many-{number}", handle, gathered=True) for number in range(20)]
+    for number, backlog in enumerate(backlogs):
+        backlog.put(number)
+        backlog.put(number + 100)
+    assert seen == []
+    assert await backlogs[-1].drained(5)
+    assert all([await backlog.drained(5) for backlog in backlogs])
+    assert seen == [part for number in range(20) for part in (number, number + 100)]
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_gathered_work_is_done_without_an_event_loop_too() -> None:
+    done = threading.Event()
+    Backlog("loopless", lambda batch: done.set(), gathered=True).put(1)
+    assert done.wait(5)

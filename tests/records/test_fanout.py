@@ -8,7 +8,7 @@ import threading
 from structlog.testing import capture_logs
 
 from gateway.contracts.record import AnyRecord, KeyCount
-from gateway.records.fanout import Fanout
+from gateway.records.fanout import Aside, Fanout
 
 RECORDS: list[AnyRecord] = [KeyCount(at_ms=at_ms, count=1) for at_ms in range(20)]
 
@@ -86,21 +86,31 @@ async def test_a_failing_sink_is_counted_logged_once_and_disturbs_nobody() -> No
     ]
 
 
-async def test_a_stuck_sink_fills_its_own_queue_only() -> None:
+async def test_a_stuck_sink_aside_fills_its_own_queue_only() -> None:
     stuck, kept = Stuck(), Kept()
-    fanout = Fanout([stuck, kept], queue_records=5, close_limit_s=0.05)
+    aside = Aside(stuck, queue_records=5)
+    fanout = Fanout([aside, kept], close_limit_s=0.05)
     with capture_logs() as logs:
         fanout.accept(RECORDS[0])
         assert stuck.reached.wait(5)
         for record in RECORDS[1:]:
             fanout.accept(record)
-            assert await fanout._lanes[1].backlog.drained(5)
         await fanout.close()
     assert kept.records == RECORDS
-    assert fanout.lost == len(RECORDS) - 1 - 5
+    assert aside.lost == len(RECORDS) - 1 - 5
     assert [line["event"] for line in logs] == ["backlog_full", "sink_not_closed"]
     stuck.gate.set()
-    assert await fanout._lanes[0].backlog.drained(5)
+    assert await aside._backlog.drained(5)
+
+
+async def test_a_sink_aside_gets_every_record_in_order_off_the_loop() -> None:
+    kept = Kept()
+    fanout = Fanout([Aside(kept)])
+    for record in RECORDS:
+        fanout.accept(record)
+    await fanout.close()
+    assert kept.records == RECORDS
+    assert kept.closed
 
 
 async def test_closing_has_an_end() -> None:
