@@ -261,7 +261,7 @@ class Exchange:
         self.data_dir = await asyncio.to_thread(prepare_data_dir, self.settings.data_dir)
         self._sweeper = asyncio.create_task(self._sweep(self.data_dir), name="retention")
         if self._needs_local_model():
-            self.local_model = LocalModelProcess()
+            self.local_model = LocalModelProcess(log_level=self.settings.log.level)
             try:
                 await self.local_model.start()
             except SpeechError as error:

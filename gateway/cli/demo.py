@@ -13,7 +13,7 @@ import shutil
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -24,14 +24,19 @@ from gateway.cli.progress import Live, tell
 from gateway.cli.serve import ConfigOption, TraceOption, tell_settings
 from gateway.cli.server import GatewayServer, run
 from gateway.contracts.record import AnyRecord
+from gateway.records.journal import read_journal
+from gateway.records.summary import summarise
 from gateway.settings.load import LoadedSettings, demo_settings, secrets_of
 from gateway.simulator.caller import CallTarget, place_call
 from gateway.simulator.carriers.twilio_webhook import TwilioCredentials
-from gateway.simulator.outcome import CallOutcome
+from gateway.simulator.outcome import CallOutcome, Check
 from gateway.simulator.rest import TwilioRest
 from gateway.simulator.script import Script
 from gateway.simulator.script_file import parse_script
 from gateway.telemetry.log import configure_logging
+
+PAPERS: Final = 4
+"""Journal, recording, timeline, transcript."""
 
 
 def demo(
@@ -46,23 +51,40 @@ def demo(
     with errors_for_humans():
         credentials = TwilioCredentials("AC" + secrets.token_hex(16), secrets.token_hex(16))
         script = _shipped_script() if caller is None else find_script(caller)
+        shipped = caller is None
         outcome, papers = run(_demo(script, config, endpoint, network_ms, credentials, trace_wire=trace_wire))
         kept = _keep(papers, to)
+        checks = [*outcome.checks, *(_gateways_side(kept) if shipped else [])]
     out.print()
-    for check in outcome.checks:
+    for check in checks:
         mark = "[green]✓[/green]" if check.passed else "[red]✗[/red]"
         out.print(f"{mark} {check.name}: {check.found}", soft_wrap=True)
-    if not outcome.checks:
+    if not checks:
         out.print(f"[red]✗[/red] {outcome.why}")
     out.print()
     for path in kept:
         out.print(f"{path}", markup=False, soft_wrap=True)
-    raise typer.Exit(0 if outcome.passed and kept else FAILED)
+    raise typer.Exit(0 if checks and all(check.passed for check in checks) else FAILED)
 
 
 def _shipped_script() -> Script:
     text = resources.files("gateway.cli").joinpath("demo.yaml").read_text(encoding="utf-8")
     return parse_script(text, "demo.yaml")
+
+
+def _gateways_side(kept: list[Path]) -> list[Check]:
+    """Return what the shipped call must have come to by the gateway's own journal, or by its absence."""
+    journal = next((path for path in kept if path.suffix == ".jsonl"), None)
+    summary = summarise(read_journal(journal)) if journal is not None else None
+    barge_ins = len(summary.interruptions) if summary else 0
+    tools = [tool.name for tool in summary.tools] if summary else []
+    ending = summary.ending if summary else "no journal"
+    return [
+        Check("the model was interrupted", barge_ins >= 1, "at least once", f"{barge_ins}"),
+        Check("the model called a tool", bool(tools), "at least one", ", ".join(tools) or "none"),
+        Check("the call ended with a goodbye", ending == "agent/goodbye", "agent/goodbye", str(ending)),
+        Check("papers", len(kept) == PAPERS, f"{PAPERS} files", f"{len(kept)} files"),
+    ]
 
 
 @dataclass(slots=True)

@@ -42,6 +42,8 @@ from gateway.offline.session import NORMAL_EXPIRY_S, Session, SessionOptions
 from gateway.offline.speech_desk import SpeechDesk, WorkerDesk
 from gateway.offline.turns import ActivityMaker, LocalEars
 from gateway.offline.wire import MAX_FRAME_BYTES
+from gateway.settings.schema import LogSettings
+from gateway.telemetry.log import configure_logging
 
 PATH: Final = "/v1/realtime"
 REPORT_PATH: Final = "/report"
@@ -273,15 +275,8 @@ async def _until_closed(over: asyncio.Event) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )
     options = _parser().parse_args(arguments)
+    configure_logging(LogSettings(level=options.log_level))
     try:
         config = _config(options)
         config.check()
@@ -312,6 +307,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pace", type=float, default=8.0, help="times real time that speech is sent; 0 is at once")
     parser.add_argument("--expires-after-s", type=float, default=NORMAL_EXPIRY_S, help="length of a session")
     parser.add_argument("--listeners", type=int, default=2, help="processes that recognise speech")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     parser.add_argument("--parent-pipe", action="store_true", help="end when standard input closes")
     return parser
 

@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from gateway.errors import SpeechError
+from gateway.speech.engines import cure, missing
 
 log = structlog.get_logger()
 
@@ -37,11 +38,12 @@ class LocalModelProcess:
 
     Args:
         arguments: more arguments for ``python -m gateway.offline.server``, such as ``--script FILE``.
+        log_level: of the child's own log lines, which go to our standard error.
 
     """
 
-    def __init__(self, arguments: Sequence[str] = ()) -> None:
-        self._arguments = tuple(arguments)
+    def __init__(self, arguments: Sequence[str] = (), *, log_level: str = "info") -> None:
+        self._arguments = ("--log-level", log_level, *arguments)
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._stopping = False
@@ -59,9 +61,14 @@ class LocalModelProcess:
         """Start the child and return once it listens; ``url`` is its address from then on.
 
         Raises:
-            SpeechError: it did not come up; the message has its last words.
+            SpeechError: it can't run here, or did not come up; the message names the cures.
 
         """
+        if "--script" not in self._arguments and (lacking := missing()):
+            raise SpeechError(
+                f"the local model can't run without {', '.join(lacking)}: install it with: {cure()}; "
+                "or use a Realtime endpoint: set OPENAI_API_KEY, or name one in config/gateway.yaml"
+            )
         await self._spawn()
         self._watcher = asyncio.create_task(self._watch(), name="local-model-watcher")
 

@@ -7,6 +7,7 @@ here on first use, and a missing one is told together with its cure.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from importlib.metadata import packages_distributions
 from types import ModuleType
 from typing import Final
@@ -34,6 +35,18 @@ def engine(module: str) -> ModuleType:
     except ImportError as error:
         what = _WHEELS.get(module, module)
         raise SpeechError(f"{what} is missing: {error}; install it with: {cure()}") from error
+
+
+def missing() -> list[str]:
+    """Return what of the engines is not installed, in words; imports none of them."""
+    return [what for module, what in _WHEELS.items() if not _is_there(module)]
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
 
 
 def cure() -> str:
