@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from gateway.bridge.registry import CallRegistry
 from gateway.clock import Clock, SystemClock
 from gateway.contracts.leg import Leg, LegStarted
 from gateway.contracts.model import ModelConnector
-from gateway.contracts.record import AnyRecord, AudioTap, CarrierStatus, Sink
+from gateway.contracts.record import AnyRecord, AudioTap, CallEnded, CallStarted, CarrierStatus, Sink
 from gateway.errors import ConfigurationError, Ending, Party, SpeechError
 from gateway.legs.carrier_http import CarrierHttp
 from gateway.legs.tickets import open_ticket_office
@@ -57,18 +58,23 @@ def new_call_id() -> str:
 
 
 class CallLog:
-    """The sink that tells of a call in the log: two lines at INFO, the rest at DEBUG."""
+    """The sink that tells of a call in the log: two lines at INFO, and at DEBUG every record."""
+
+    def __init__(self) -> None:
+        self._all = structlog.get_logger().is_enabled_for(logging.DEBUG)
 
     def accept(self, record: AnyRecord) -> None:
         """Write a line; its text fields are redacted by their type."""
-        name = record.__struct_config__.tag
+        told = isinstance(record, CallStarted | CallEnded)
+        if not told and not self._all:
+            return
         facts = {
-            field: str(value) if not isinstance(value, int | float | bool | None) else value
+            field: value if isinstance(value, int | float) else str(value)
             for field in record.__struct_fields__
-            if (value := getattr(record, field)) is not None and field not in {"text", "arguments", "output"}
+            if (value := getattr(record, field)) is not None and field not in {"call_id", "text", "arguments", "output"}
         }
-        write = log.info if name in {"call_started", "call_ended"} else log.debug
-        write(str(name), **facts)
+        write = log.info if told else log.debug
+        write(str(record.__struct_config__.tag), **facts)
 
     async def close(self) -> None:
         """Nothing is kept back."""
@@ -142,12 +148,12 @@ class Exchange:
         self._latest[leg_id] = (paths, started_at_s)
 
     def ready(self) -> tuple[bool, Mapping[str, str]]:
-        """Return whether calls should be sent here, and why not."""
+        """Return whether calls should be sent here, and why not; a full house is ready and says so to its callers."""
         refusal = self.registry.refusal()
         parts: dict[str, str] = {"calls": refusal or "ok"}
         if self.local_model is not None:
             parts["local_model"] = "ok" if self.local_model.alive else "down"
-        return all(word == "ok" for word in parts.values()), parts
+        return all(word in {"ok", "busy"} for word in parts.values()), parts
 
     async def take(self, leg: Leg) -> None:
         """Run the whole call on this leg."""
@@ -169,7 +175,7 @@ class Exchange:
             await call.run()
         finally:
             if paths is not None and self.settings.records.journal:
-                await self._papers.write(paths, timeline=self.settings.records.timeline)
+                self._papers.order(paths, timeline=self.settings.records.timeline)
 
     # --- what a call gets ------------------------------------------------------------------------------------------
 
@@ -301,6 +307,7 @@ class Exchange:
             self._sweeper.cancel()
         await self._early.close()
         await asyncio.gather(*self._notes)
+        await self._papers.close()
         if self.local_model is not None:
             await self.local_model.stop()
 

@@ -53,6 +53,8 @@ from gateway.privacy.redactor import Redactor
 
 RETRY_MS: Final = 500
 BUSY_FAULT: Final = "conversation_already_has_active_response"
+CANCEL_TOO_LATE: Final = "response_cancel_not_active"
+"""A cancel met the end of its response on the way: there is nothing left to stop, and nothing to tell of."""
 _LOCAL: Final = "local:"
 
 
@@ -331,6 +333,8 @@ class Conversation:
         self._tools.follow_up(event.response_id, now_ms)
 
     def _model_fault(self, event: ModelFault, now_ms: float) -> None:
+        if event.code == CANCEL_TOO_LATE:
+            return
         tag = event.subject or self._responses.only_asked()
         if event.code == BUSY_FAULT:
             if tag is not None:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final, TypeVar
 
 import uvicorn
 from starlette.applications import Starlette
 
-from gateway.app import Exchange
+from gateway.app import Exchange, create_app
+from gateway.cli.console import err
+from gateway.settings.load import LoadedSettings, load_settings, secrets_of
 from gateway.settings.schema import Settings
+from gateway.telemetry.log import configure_logging
 
 WS_SIZE_MARGIN_BYTES: Final = 4096
 """What a message may exceed the limit by before uvicorn, not the leg with its own words, closes the socket."""
@@ -92,6 +96,48 @@ class GatewayServer(uvicorn.Server):
         """End the calls and stop."""
         self.exchange.end_calls()
         self.should_exit = True
+
+
+def serve_calls(config: Path | None, overrides: Mapping[str, Any], *, trace_wire: bool) -> None:
+    """Load the settings, say what was taken, and serve until told to stop.
+
+    Raises:
+        ConfigurationError: the settings are wrong, or something that they need is missing.
+
+    """
+    loaded = load_settings(config, overrides=overrides)
+    configure_logging(loaded.settings.log, trace_wire, secrets=secrets_of(loaded.settings))
+    tell_settings(loaded)
+    run(_serve(loaded.settings))
+
+
+def tell_settings(loaded: LoadedSettings) -> None:
+    """Say which settings were read, which endpoint was taken and why, and what may not be meant."""
+    err.print(f"settings  {loaded.source}", markup=False, soft_wrap=True)
+    err.print(f"endpoint  {loaded.default_endpoint_origin}", markup=False, soft_wrap=True)
+    for note in loaded.notes:
+        err.print(f"note      {note}", markup=False, soft_wrap=True)
+
+
+async def _serve(settings: Settings) -> None:
+    app = create_app(settings)
+    server = GatewayServer(app, settings, host=settings.server.host, port=settings.server.port)
+    await server.open()
+    announcing = asyncio.create_task(_announce(server))
+    try:
+        await server.serve()
+    finally:
+        announcing.cancel()
+
+
+async def _announce(server: GatewayServer) -> None:
+    await server.listening.wait()
+    err.print(
+        f"ready     http://{server.config.host}:{server.port} "
+        "(Twilio's voice webhook: POST /twilio/voice; health: /healthz, /readyz)",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def run(main: Coroutine[Any, Any, _T]) -> _T:
