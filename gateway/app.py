@@ -302,7 +302,7 @@ class Exchange:
     async def close(self) -> None:
         """Close what :meth:`open` opened; calls still live are ended first."""
         self.end_calls()
-        await self.drain(0)
+        await self.registry.drain(0)
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._early.close()

@@ -153,10 +153,10 @@ class Transcript:
             self.latencies_ms.append(item.latency_ms)
 
     def close_item(self, item: Item, heard_ms: int, *, interrupted: bool) -> None:
-        """Write an item of which no more will be heard."""
+        """Write an item of which no more will be heard; one of which nothing was is not part of the talk."""
         item.heard_ms, item.interrupted = heard_ms, interrupted
         self._items.pop(item.item_id, None)
-        if item.started_ms is None:
+        if item.started_ms is None or heard_ms == 0:
             return
         self._out.append(
             Write(

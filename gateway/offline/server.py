@@ -242,11 +242,15 @@ async def serve(
 
 
 async def run(config: LocalServerConfig, *, parent_pipe: bool = False) -> None:
-    """Serve until SIGTERM or SIGINT, or until standard input closes if ``parent_pipe``; announce on standard output."""
+    """Serve until SIGTERM or SIGINT, or with ``parent_pipe`` until standard input closes; announce on standard output.
+
+    A supervised child leaves the signals to its parent: a service manager signals the whole group, and the parent
+    needs the model until the last call is over.
+    """
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, over.set)
+        loop.add_signal_handler(number, _nothing if parent_pipe else over.set)
     watch = asyncio.create_task(_until_closed(over)) if parent_pipe else None
     server = await serve(config)
     try:
@@ -257,6 +261,10 @@ async def run(config: LocalServerConfig, *, parent_pipe: bool = False) -> None:
         if watch is not None:
             watch.cancel()
         await server.close()
+
+
+def _nothing() -> None:
+    """Take a signal that is meant for the parent."""
 
 
 async def _until_closed(over: asyncio.Event) -> None:

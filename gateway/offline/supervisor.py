@@ -51,11 +51,13 @@ class LocalModelProcess:
         self.token = secrets.token_urlsafe(24)
         self.url = ""
         self.restarts = 0
+        self.ready = asyncio.Event()
+        """Set while the child listens."""
 
     @property
     def alive(self) -> bool:
         """Whether the child runs at this moment."""
-        return self._process is not None and self._process.returncode is None
+        return self.ready.is_set() and self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
         """Start the child and return once it listens; ``url`` is its address from then on.
@@ -83,6 +85,7 @@ class LocalModelProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, TOKEN_VARIABLE: self.token},
+            start_new_session=True,  # Ctrl-C is for us: the model is needed until the last call is over
         )
         assert self._process.stdout is not None
         try:
@@ -95,6 +98,7 @@ class LocalModelProcess:
                 "the local model did not start; run 'gateway local-model' to see why, or set OPENAI_API_KEY"
             ) from None
         self._port = int(self.url.split(":")[2].split("/")[0])
+        self.ready.set()
         log.info("local_model_started", url=self.url, pid=self._process.pid)
 
     async def _watch(self) -> None:
@@ -103,6 +107,7 @@ class LocalModelProcess:
             code = await self._process.wait()
             if self._stopping:
                 return
+            self.ready.clear()
             delay_s = RESTART_DELAYS_S[min(self.restarts, len(RESTART_DELAYS_S) - 1)]
             log.error("local_model_died", exit_code=code, again_in_s=delay_s)
             self.restarts += 1
@@ -126,7 +131,6 @@ class LocalModelProcess:
         if process.stdin is not None:
             process.stdin.close()
         if process.returncode is None:
-            process.terminate()
             try:
                 async with asyncio.timeout(STOP_WITHIN_S):
                     await process.wait()
