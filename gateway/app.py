@@ -338,6 +338,6 @@ def create_app(settings: Settings, *, exchange: Exchange | None = None) -> Starl
             await house.close()
             await http.close()
 
-    app = Starlette(routes=routes(house, tickets, http), lifespan=lifespan)
+    app = Starlette(routes=routes(house, tickets, http, house.clock), lifespan=lifespan)
     app.state.exchange = house
     return app

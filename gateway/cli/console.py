@@ -27,7 +27,8 @@ def errors_for_humans() -> Iterator[None]:
         yield
     except ConfigurationError as error:
         for fault in error.faults:
-            err.print(f"[red]error[/red] {fault}", markup=True, soft_wrap=True)
+            err.print("[red]error[/red] ", end="")
+            err.print(fault, markup=False, soft_wrap=True)
         raise typer.Exit(MISCONFIGURED) from None
     except GatewayError as error:
         err.print("[red]error[/red] ", end="")

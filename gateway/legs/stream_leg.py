@@ -20,7 +20,15 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.audio.format import AudioFrame
 from gateway.clock import Clock
-from gateway.contracts.leg import LegCapabilities, LegEnded, LegListener, LegStarted, TransferTarget
+from gateway.contracts.leg import (
+    LegCapabilities,
+    LegEnded,
+    LegListener,
+    LegStarted,
+    MarkFate,
+    MarkReturned,
+    TransferTarget,
+)
 from gateway.errors import CarrierError, Ending, Party, StreamProtocolError, Unsupported
 from gateway.legs.carrier_http import CarrierHttp
 from gateway.legs.carriers.base import CallControl, CloseCode, StreamEvent, StreamProtocol, WireMessage
@@ -261,16 +269,18 @@ class StreamLeg:
     def send_mark(self, name: str) -> None:
         """Ask for ``name`` back once everything sent before was heard."""
         if self._ended is None:
-            self._queue(self._core.send_mark(name), 0.0)
+            self._queue(self._core.send_mark(name), 0.0, mark=name)
 
     def clear(self) -> None:
         """Drop everything unheard: what is still queued here at once, then what the carrier holds."""
         if self._ended is None:
-            self._unsent.drop_all()
+            # A mark that was not written yet can't come back: it is given back here, as the clear's.
+            for name in self._unsent.drop_all():
+                asyncio.get_running_loop().call_soon(self._deliver, MarkReturned(name, MarkFate.CLEARED))
             self._queue(self._core.clear(), 0.0)
 
-    def _queue(self, messages: list[WireMessage], audio_ms: float) -> None:
-        self._unsent.add(messages, audio_ms)
+    def _queue(self, messages: list[WireMessage], audio_ms: float, *, mark: str = "") -> None:
+        self._unsent.add(messages, audio_ms, mark=mark)
         self._something_to_do.set()
         if self._unsent.is_overfull:
             self._break_off(

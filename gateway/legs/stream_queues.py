@@ -63,33 +63,35 @@ class Unheard:
 
 
 class Unsent:
-    """Messages to the carrier in order, with the milliseconds of audio in each."""
+    """Messages to the carrier in order, with the milliseconds of audio in each and the mark that it sets."""
 
     __slots__ = ("_messages", "waiting_ms")
 
     def __init__(self) -> None:
-        self._messages: deque[tuple[WireMessage, float]] = deque()
+        self._messages: deque[tuple[WireMessage, float, str]] = deque()
         self.waiting_ms = 0.0
 
-    def add(self, messages: list[WireMessage], audio_ms: float = 0.0) -> None:
-        """Queue messages that hold ``audio_ms`` of audio together."""
-        for message in messages:
+    def add(self, messages: list[WireMessage], audio_ms: float = 0.0, *, mark: str = "") -> None:
+        """Queue messages that hold ``audio_ms`` of audio together and end with ``mark``, if they set one."""
+        for number, message in enumerate(messages, start=1):
             share_ms = audio_ms / len(messages)
-            self._messages.append((message, share_ms))
+            self._messages.append((message, share_ms, mark if number == len(messages) else ""))
             self.waiting_ms += share_ms
 
     def next(self) -> WireMessage | None:
         """Return the message that is to be written now, and forget it; None if there is none."""
         if not self._messages:
             return None
-        message, audio_ms = self._messages.popleft()
+        message, audio_ms, _ = self._messages.popleft()
         self.waiting_ms -= audio_ms
         return message
 
-    def drop_all(self) -> None:
-        """Forget everything."""
+    def drop_all(self) -> list[str]:
+        """Forget everything; return the marks that the carrier will never hear of."""
+        marks = [mark for _, _, mark in self._messages if mark]
         self._messages.clear()
         self.waiting_ms = 0.0
+        return marks
 
     @property
     def is_overfull(self) -> bool:

@@ -204,6 +204,9 @@ class TwilioRest:
                 await writer.drain()
         except (ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, OSError) as error:
             log.debug("simulated_rest_request_broken", error=type(error).__name__)
+        except asyncio.CancelledError:
+            # The API is closing; Python 3.11's streams would report a handler that ends cancelled.
+            log.debug("simulated_rest_request_cut")
         finally:
             self._handlers.discard(task)
             writer.close()
