@@ -96,7 +96,7 @@ async def leaves_nothing() -> AsyncIterator[None]:
             await asyncio.to_thread(thread.join, LEFTOVER_WAIT_S)
             left += [f"thread {thread.name}"] if thread.is_alive() else []
     deadline = time.monotonic() + LEFTOVER_WAIT_S
-    while (orphans := _children() - children) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells of it
+    while (orphans := _children() - children) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
     left += [f"process {pid}: {_command(pid)}" for pid in orphans]
     assert not left, f"left behind: {', '.join(left)}"

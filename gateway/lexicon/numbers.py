@@ -75,7 +75,7 @@ def spell_digits(digits: str, language: str, *, telephone: bool = False) -> str:
     Args:
         digits: digits, perhaps with spaces and punctuation.
         language: a language tag.
-        telephone: say 0 as people do within a telephone number, ``"four oh seven"``, where the language has such a word.
+        telephone: say 0 as people do within a telephone number, ``"four oh seven"``, where a language has such a word.
 
     Raises:
         ValueError: as :func:`numerals`.
@@ -127,13 +127,31 @@ def spell_cardinal(number: int, language: str) -> str:
     return numerals(language).cardinal(number)
 
 
-_SEPARATORS: Final = str.maketrans({mark: " " for mark in "-,.;:/()"})
+_SEPARATORS: Final = str.maketrans(dict.fromkeys("-,.;:/()", " "))
 
-_ENGLISH_SMALL: Final = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_ENGLISH_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ENGLISH_SMALL: Final = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_ENGLISH_TENS: Final = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 
 def _english(number: int) -> str:
@@ -151,15 +169,50 @@ def _english(number: int) -> str:
     return f"{_english(count)} {name}" + (f"{joint}{_english(rest)}" if rest else "")
 
 
-_SPANISH_SMALL: Final = (
-    "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete "
-    "dieciocho diecinueve veinte veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete "
-    "veintiocho veintinueve"
-).split()
-_SPANISH_TENS: Final = "treinta cuarenta cincuenta sesenta setenta ochenta noventa".split()
-_SPANISH_HUNDREDS: Final = (
-    "ciento doscientos trescientos cuatrocientos quinientos seiscientos setecientos ochocientos novecientos"
-).split()
+_SPANISH_SMALL: Final = [
+    "cero",
+    "uno",
+    "dos",
+    "tres",
+    "cuatro",
+    "cinco",
+    "seis",
+    "siete",
+    "ocho",
+    "nueve",
+    "diez",
+    "once",
+    "doce",
+    "trece",
+    "catorce",
+    "quince",
+    "dieciséis",
+    "diecisiete",
+    "dieciocho",
+    "diecinueve",
+    "veinte",
+    "veintiuno",
+    "veintidós",
+    "veintitrés",
+    "veinticuatro",
+    "veinticinco",
+    "veintiséis",
+    "veintisiete",
+    "veintiocho",
+    "veintinueve",
+]
+_SPANISH_TENS: Final = ["treinta", "cuarenta", "cincuenta", "sesenta", "setenta", "ochenta", "noventa"]
+_SPANISH_HUNDREDS: Final = [
+    "ciento",
+    "doscientos",
+    "trescientos",
+    "cuatrocientos",
+    "quinientos",
+    "seiscientos",
+    "setecientos",
+    "ochocientos",
+    "novecientos",
+]
 
 
 def _spanish(number: int) -> str:

@@ -80,6 +80,11 @@ class Brain:
         """Have a turn heard under all that the session expects."""
         return Listen(item_id, _knowledge(thought, Block()).expected(thought))
 
+    def expects(self, thought: Thought) -> Expected | None:
+        """Return all that the session expects."""
+        expected = _knowledge(thought, Block()).expected(thought)
+        return expected if expected.phrases or expected.digits else None
+
     def noticed(self, kind: str, frame: str | bytes) -> Sequence[Stunt]:
         """Take no note: a brain only answers."""
         return ()

@@ -13,12 +13,15 @@ import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from gateway.audio.format import PCM16_24K
 from gateway.clock import Clock
 from gateway.offline.events import Close, Output, Send, to_frame
 from gateway.offline.session import Session
 from gateway.offline.speech_desk import SpeechDesk
 from gateway.offline.speech_jobs import Job, Recognise, Speak
 
+_A_MOMENT: Final = bytes(PCM16_24K.size_bytes(20))
+"""Silence: there is nothing to hear in it, only something to get ready for."""
 MAX_UNSENT_BYTES: Final = 64 * 1024 * 1024
 """What may wait for a client that does not read; past that it is cut off."""
 
@@ -62,9 +65,12 @@ class Connection:
             async for frame in self._socket:
                 if self._read_delay_s:
                     await asyncio.sleep(self._read_delay_s)
+                config = self._session.config
                 self._perform(self._session.receive(frame, self._clock.now_ms()))
                 if self._session.closed:
                     return
+                if self._session.config is not config:
+                    self._prepare()
         except ConnectionClosed as closed:
             log.info("local_connection_lost", code=closed.rcvd.code if closed.rcvd else 1006)
 
@@ -106,6 +112,18 @@ class Connection:
             self._session.closed = True
             self._socket.transport.abort()
         self._set_timer()
+
+    def _prepare(self) -> None:
+        """Have listeners get ready for what the caller may say now, while nobody waits for them."""
+        expected = self._session.expects()
+        if expected is not None:
+            job = Recognise(job_id=0, audio=_A_MOMENT, format=PCM16_24K, expected=expected)
+            task = asyncio.create_task(self._have_prepared(job))
+            self._jobs.add(task)
+            task.add_done_callback(self._jobs.discard)
+
+    async def _have_prepared(self, job: Job) -> None:
+        await self._desk.do(job)
 
     async def _do(self, job: Job) -> None:
         result = await self._desk.do(job)

@@ -137,6 +137,10 @@ class Mind(Protocol):
         """Say how a turn of the user is written down. Called once a turn, transcription wanted or not."""
         ...
 
+    def expects(self, thought: Thought) -> Expected | None:
+        """Return what a caller may say at this point, so that listening can be prepared; None if there is nothing."""
+        ...
+
     def noticed(self, kind: str, frame: str | bytes) -> Sequence[Stunt]:
         """Take note of a client event of type ``kind`` after it was carried out, and say what happens then."""
         ...

@@ -35,6 +35,7 @@ from gateway.offline.mind import (
     Wording,
 )
 from gateway.offline.session_config import ForcedFunction
+from gateway.offline.speech_jobs import Expected
 from gateway.offline.wire import EVENT_TYPES
 
 UNEXPECTED: Final = "script_unexpected"
@@ -255,6 +256,10 @@ class ScriptMind:
         if isinstance(heard, str):
             return Wording(text=heard)
         return Wording(text=heard.text, failed=heard.failed, delay_ms=heard.delay_ms, deltas=heard.deltas)
+
+    def expects(self, thought: Thought) -> Expected | None:
+        """Return None: a script knows what will be heard."""
+        return None
 
     def noticed(self, kind: str, frame: str | bytes) -> Sequence[Stunt]:
         """Compare a client event with the steps that may wait for it."""

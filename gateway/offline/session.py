@@ -32,7 +32,7 @@ from gateway.offline.session_config import (
     updated,
     wire_format,
 )
-from gateway.offline.speech_jobs import Result
+from gateway.offline.speech_jobs import Expected, Result
 from gateway.offline.turns import ActivityMaker, InputAudioBuffer, LocalEars, SpeechBegan
 from gateway.offline.wire import (
     AppendAudio,
@@ -365,6 +365,10 @@ class Session:
 
     def _detection(self) -> ServerVad | SemanticVad | None:
         return self.config.audio.input.turn_detection
+
+    def expects(self) -> Expected | None:
+        """Return what the caller may say under the session's present set-up, to prepare listening; or None."""
+        return self._mind.expects(self._thought())
 
     def _thought(self) -> Thought:
         """Return what a mind may know when it is asked how a turn is written down."""

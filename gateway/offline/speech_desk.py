@@ -168,7 +168,8 @@ class _Worker:
             *(sys.executable, "-m", "gateway.offline.speech_worker"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
+            # One core each: a worker's algebra must not crowd out the others.
+            env={"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": path},
         )
         return cls(process)
 

@@ -31,7 +31,7 @@ from gateway.offline.speech_jobs import (
 from gateway.offline.turns import decoder
 
 if TYPE_CHECKING:
-    from gateway.speech.hearing import Hearing
+    from gateway.speech.ears import Ears
     from gateway.speech.voice import Voice
 
 SPEEDS: Final = (0.5, 2.5)
@@ -42,7 +42,7 @@ class Engines:
     """The engines of one process, made on first use: a listener never loads the voice."""
 
     def __init__(self) -> None:
-        self._hearing: Hearing | None = None
+        self._hearing: Ears | None = None
         self._voice: Voice | None = None
 
     def do(self, job: Job) -> Result:
@@ -53,12 +53,13 @@ class Engines:
             return JobFailed(reason=str(error))
 
     def _recognise(self, job: Recognise) -> Recognised:
-        from gateway.speech.hearing import Expectation, Hearing
+        from gateway.speech.ears import Ears
+        from gateway.speech.hearing import Expectation
 
         ear = PCM16_24K if job.format.encoding is Encoding.PCM16 else PCM16_8K
         to_pcm = decoder(job.format, ear)
         expected = job.expected
-        self._hearing = self._hearing or Hearing()
+        self._hearing = self._hearing or Ears()
         heard = self._hearing.recognise(
             to_pcm.push(job.audio) if to_pcm else job.audio,
             ear.rate_hz,

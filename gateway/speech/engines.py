@@ -1,7 +1,7 @@
 """The optional engines behind local speech, imported only when somebody speaks or listens.
 
-Every engine lives in the extra ``offline``. Importing ``gateway.speech`` must work without it, so each engine is fetched
-here on first use, and a missing one is told together with its cure.
+Every engine lives in the extra ``offline``. Importing ``gateway.speech`` must work without it, so each engine is
+fetched here on first use, and a missing one is told together with its cure.
 """
 
 from __future__ import annotations

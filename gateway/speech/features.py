@@ -3,16 +3,15 @@
 The model knows 16 kHz speech through 25 mel filters of 130-6800 Hz; a telephone passes 300-3400 Hz. Everything is
 brought to 8 kHz, where a 256-point transform has the bins that the model's 512-point one has at 16 kHz, and the model's
 own filters are laid over it. Of the 25, the 16 within the band are kept: their log energies, less noise and less
-the channel's mean, are mapped onto the model's 13 cepstra by one affine matrix. That matrix both guesses what the
-missing filters would have said and leans towards the local voices; how it was found is told in
+the channel's mean, are mapped onto the model's 13 cepstra by a small network over eleven frames. It both guesses what
+the missing filters would have said and leans towards the local voices; how it was found is told in
 ``gateway/speech/README.md``, and ``python -m tests.speech.adapt`` finds it again.
 """
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from importlib.resources import files
+from importlib.resources import as_file, files
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 RATE_HZ: Final = 8000
 FRAME_MS: Final = 10
 CEPSTRA: Final = 13
+CONTEXT: Final = 5
 _WINDOW: Final = 205
 _STEP: Final = 80
 _BINS: Final = 256
@@ -51,30 +51,57 @@ _NEIGHBOURS: Final = 4
 
 
 class Adaptation(NamedTuple):
-    """The map from 16 log energies to 13 cepstra: ``(energies - mean) @ matrix + offset``."""
+    """What maps log energies onto cepstra: one hidden layer over eleven frames, and an average call's channel."""
 
     channel: Array
     """Mean log energies of an average call, used as the prior of each utterance's own mean."""
-    matrix: Array
-    offset: Array
+    hidden: Array
+    hidden_bias: Array
+    output: Array
+    output_bias: Array
 
 
 @cache
 def adaptation() -> Adaptation:
     """Return the shipped map."""
-    held = json.loads((files("gateway.speech") / "telephone_band.json").read_text("utf-8"))
-    return Adaptation(*(np.array(held[name], dtype=np.float64) for name in Adaptation._fields))
+    with as_file(files("gateway.speech") / "telephone_band.npz") as path, np.load(path) as held:
+        return Adaptation(*(held[name].astype(np.float64) for name in Adaptation._fields))
 
 
-def cepstra(pcm: bytes, rate_hz: int) -> bytes:
-    """Return what the decoder takes: 32-bit floats, 13 a frame, a frame every 10 ms; empty for less than one window.
+class Cepstra:
+    """One utterance's cepstra, through a vocal tract of any length; each is computed once.
 
     Args:
         pcm: 16-bit signed little-endian, mono, ``rate_hz``; an even length.
         rate_hz: samples per second.
     """
-    energies = log_energies(samples_8k(pcm, rate_hz))
-    return (centred(energies, adaptation().channel) @ adaptation().matrix + adaptation().offset).astype("<f4").tobytes()
+
+    def __init__(self, pcm: bytes, rate_hz: int) -> None:
+        self._samples = samples_8k(pcm, rate_hz)
+        self._made: dict[float, bytes] = {}
+
+    def through(self, tract: float) -> bytes:
+        """Return what the decoder takes: 32-bit floats, 13 a frame, a frame every 10 ms; empty if there is no frame.
+
+        Args:
+            tract: how the speaker's formants lie to the average's, 0.8 to 1.2; the filters move by this factor.
+        """
+        if tract not in self._made:
+            energies = log_energies(self._samples, tract)
+            self._made[tract] = _adapted(energies) if len(energies) else b""
+        return self._made[tract]
+
+
+def _adapted(energies: Array) -> bytes:
+    known = adaptation()
+    hidden = np.maximum(in_context(centred(energies, known.channel)) @ known.hidden + known.hidden_bias, 0.0)
+    return (hidden @ known.output + known.output_bias).astype("<f4").tobytes()
+
+
+def in_context(energies: Array) -> Array:
+    """Return each frame with its five neighbours on either side, side by side."""
+    padded = np.pad(energies, ((CONTEXT, CONTEXT), (0, 0)), "edge")
+    return np.hstack([padded[at : at + len(energies)] for at in range(2 * CONTEXT + 1)])
 
 
 def samples_8k(pcm: bytes, rate_hz: int) -> Array:
@@ -88,7 +115,7 @@ def samples_8k(pcm: bytes, rate_hz: int) -> Array:
     return np.asarray(samples * (_SPEECH_RMS / max(float(np.sqrt(speech)), 1.0)))
 
 
-def log_energies(samples: Array) -> Array:
+def log_energies(samples: Array, warp: float = 1.0) -> Array:
     """Return the log energies of the heard filters, frames by 16, with steady noise taken off."""
     count = max(0, 1 + (samples.size - _WINDOW) // _STEP)
     if not count:
@@ -96,7 +123,7 @@ def log_energies(samples: Array) -> Array:
     windows = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_STEP][:count]
     # twice the rate has twice the samples under the same window: four times the power
     power = np.abs(np.fft.rfft(windows * np.hamming(_WINDOW), _BINS)) ** 2 * (_MODEL_HZ / RATE_HZ) ** 2
-    return np.asarray(np.log(_less_noise(power @ _bank().T + _LINE_FLOOR)))
+    return np.asarray(np.log(less_noise(power @ _bank(warp).T + _LINE_FLOOR)))
 
 
 def centred(energies: Array, channel: Array) -> Array:
@@ -112,11 +139,13 @@ def liftered_cosines() -> Array:
     return np.asarray(basis * (1 + 11 * np.sin(np.pi * np.arange(CEPSTRA) / 22))[:, None])
 
 
-def mel_filters(rate_hz: int, bins: int) -> Array:
+def mel_filters(rate_hz: int, bins: int, warp: float = 1.0) -> Array:
     """Return the model's filters over a power spectrum of ``bins`` points at ``rate_hz``, pre-emphasis included."""
     mels = np.linspace(_mel(_LOWEST_HZ), _mel(_HIGHEST_HZ), _FILTERS + 2)
     width = rate_hz / bins
-    edges = np.floor(700 * (10 ** (mels / 2595) - 1) / width + 0.5) * width
+    edges = 700 * (10 ** (mels / 2595) - 1) * warp
+    if warp == 1.0:
+        edges = np.floor(edges / width + 0.5) * width  # as the model's own were, on whole bins
     at = np.arange(bins // 2 + 1) * width
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     shape = np.minimum((at - low) / (centre - low), (high - at) / (high - centre))
@@ -125,15 +154,15 @@ def mel_filters(rate_hz: int, bins: int) -> Array:
 
 
 @cache
-def _bank() -> Array:
-    return mel_filters(RATE_HZ, _BINS)[HEARD]
+def _bank(warp: float) -> Array:
+    return mel_filters(RATE_HZ, _BINS, warp)[HEARD]
 
 
 def _mel(hertz: float) -> float:
     return float(2595 * np.log10(1 + hertz / 700))
 
 
-def _less_noise(energies: Array) -> Array:
+def less_noise(energies: Array) -> Array:
     """Take steady noise off each filter, as the model's own training did.
 
     Noise is a lower envelope that rises slowly and falls fast; what stands above it, less what a louder sound just

@@ -19,6 +19,10 @@ SILENCE: Final = "<sil>"
 _FILLERS: Final = tuple(f"[{phone}]" for phone in PHONES)
 """The loop's words, one phone each, as ``fillers.dict`` has them; no spoken word begins with a bracket."""
 _FILLER: Final = 1e-3
+"""What one more phone of other speech costs."""
+_ASIDE: Final = 1e-12
+"""What it costs that there is other speech at all, before or behind: less would eat into the answer's edges."""
+_START, _SAID, _END, _FOREWORD, _AFTERWORD = range(5)
 _PAUSE: Final = 0.1
 _LARGEST_NUMBER: Final = 999_999_999
 
@@ -59,36 +63,59 @@ def anything() -> Grammar:
     return Grammar((*_loop(0), (0, 1, 1.0)), 1)
 
 
-def phrase_grammar(phrases: tuple[tuple[str, ...], ...]) -> Grammar:
-    """Return a grammar of word sequences, exactly one of them somewhere in an utterance."""
-    before, after, final = 0, 1, 2
-    steps = [*_loop(before), *_loop(after), (after, final, 1.0)]
-    newest = final
+def phrase_grammar(phrases: tuple[tuple[str, ...], ...], *, framed: bool) -> Grammar:
+    """Return a grammar of word sequences: exactly one of them, ``framed`` by other speech or alone."""
+    steps = _frame() if framed else _alone()
+    newest = _AFTERWORD
     for words in phrases:
-        here = before
+        here = _START
         for index, word in enumerate(words):
             if index < len(words) - 1:
                 newest += 1
                 there = newest
                 steps.append((there, there, _PAUSE, SILENCE))
             else:
-                there = after
+                there = _SAID
             steps.append((here, there, 1.0, word))
             here = there
-    return Grammar(tuple(steps), final)
+    return Grammar(tuple(steps), _END)
 
 
 def digit_grammar(lengths: tuple[int, ...], language: str) -> Grammar:
-    """Return a grammar of digit strings that have one of the given lengths, with pauses between digits."""
-    longest = max(lengths)
-    final = longest + 1
+    """Return a grammar of digit strings that have one of the given lengths, with pauses between digits.
+
+    Nothing else may stand around them: other speech takes an unclear digit's place all too easily.
+    """
     spoken = numerals(language)
-    steps: list[Transition] = [(state, state, _PAUSE, SILENCE) for state in range(longest + 1)]
-    for state in range(longest):
+    steps = _alone()
+    here = _START
+    for length in range(1, max(lengths) + 1):
+        there = _AFTERWORD + length
+        steps.append((there, there, _PAUSE, SILENCE))
         for words in spoken.digits:
-            steps += [(state, state + 1, 1.0, word) for word in _said_in_strings(words, spoken.telephone_zero)]
-    steps += [(length, final, 1.0) for length in lengths]
-    return Grammar(tuple(steps), final)
+            steps += [(here, there, 1.0, word) for word in _said_in_strings(words, spoken.telephone_zero)]
+        if length in lengths:
+            steps.append((there, _SAID, 1.0))
+        here = there
+    return Grammar(tuple(steps), _END)
+
+
+def _alone() -> list[Transition]:
+    """Return what stands around an answer that is all somebody says: pauses."""
+    return [(_START, _START, _PAUSE, SILENCE), (_SAID, _SAID, _PAUSE, SILENCE), (_SAID, _END, 1.0)]
+
+
+def _frame() -> list[Transition]:
+    """Return what may stand around an answer: pauses, a foreword, an afterword."""
+    return [
+        *_alone(),
+        *((_START, _FOREWORD, _ASIDE * _FILLER, filler) for filler in _FILLERS),
+        *_loop(_FOREWORD),
+        (_FOREWORD, _START, 1.0),
+        *((_SAID, _AFTERWORD, _ASIDE * _FILLER, filler) for filler in _FILLERS),
+        *_loop(_AFTERWORD),
+        (_AFTERWORD, _END, 1.0),
+    ]
 
 
 def _said_in_strings(words: tuple[str, ...], telephone_zero: str | None) -> tuple[str, ...]:

@@ -1,32 +1,37 @@
 """Recognition on this machine, guided by what the caller is expected to say.
 
-PocketSphinx decodes an utterance under a grammar made from an :class:`Expectation`, then once more as free phones. How
-much better the phones fit than the expected words says how sure the answer is; too much better, and it is rejected.
-Dictation without any expectation is a last resort over a telephone, and its confidence says so.
+An utterance is decoded as one of the expected answers and, beside that, as any phones in any order. By how much a frame
+the free phones fit better, the *lag*, says how sure the answer is: an answer that lags too far is rejected. Answers
+are first taken to be all that was said; phrases that are rejected so get a second chance with other speech around them.
+Digits are heard through three lengths of vocal tract, and the best fitting one counts.
+
+Dictation without any expectation is a last resort over a telephone, and its confidence says so. The thresholds below
+were set on the tuning material of ``tests.speech.corpus``; figures are in ``gateway/speech/README.md``.
 """
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from gateway.lexicon.numbers import parse_digits
-from gateway.speech.engines import engine
-from gateway.speech.features import CEPSTRA, cepstra
-from gateway.speech.grammar import Grammar, anything, digit_grammar, is_spoken, phrase_grammar, spoken_words
-from gateway.speech.pronunciation import Pronunciations
+from gateway.lexicon.numbers import languages, parse_digits
+from gateway.speech.decoder import Decoded, Decoder
+from gateway.speech.features import CEPSTRA, Cepstra
+from gateway.speech.grammar import Grammar, anything, digit_grammar, phrase_grammar, spoken_words
 
-GRAMMARS_KEPT: Final = 32
-_LEAST_BYTES: Final = 10 * CEPSTRA * 4
-_SCORE_UNIT: Final = 1024.0
-"""PocketSphinx holds Viterbi scores shifted down by ten bits."""
+_LEAST_FRAMES: Final = 10
+"""Less than a tenth of a second is no answer."""
 _DICTATION_CONFIDENCE: Final = 0.2
-_REJECT_ABOVE: Final = 0.6
-"""Natural log units a frame by which free phones may fit better than the expected words."""
+_TRACTS: Final = (1.0, 0.9, 1.1)
+
+# The lag, in natural log units a frame, at which right and wrong answers are equally likely.
+_PHRASE_ALONE: Final = 3.0
+_PHRASE_FRAMED: Final = 2.2
+_DIGIT: Final = 3.0
+_DIGITS: Final = 1.6
+_STEEPNESS: Final = 2.0
+"""How fast confidence falls around that lag."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,9 @@ class Heard:
     """What was understood.
 
     ``text`` is what to show as a transcript; ``phrase`` the expected phrase as it was given; ``digits`` the digits;
-    ``confidence`` 0 to 1. ``rejected``: the speech was none of what was expected, and then ``phrase`` and ``digits``
-    are ``None``.
+    ``confidence`` 0 to 1, at least 0.5 unless ``rejected``. ``rejected``: the speech was none of what was expected;
+    then ``phrase`` and ``digits`` are ``None``, and ``text`` is a guess or empty. Dictation is never rejected while it
+    has words, and never surer than 0.2.
     """
 
     text: str
@@ -60,14 +66,13 @@ class Heard:
 
 
 class Hearing:
-    """Recognises utterances; one instance for one thread at a time, and nothing is shared between instances.
+    """Recognises utterances; one instance for one thread at a time, and instances share nothing that changes.
 
-    Grammars are made once per expectation and the latest ones kept. A call takes 0.03-0.4 s of CPU: run it in a
-    worker thread or process, never on an event loop.
+    A call takes 0.03-0.4 s of CPU: run it in a worker thread or process, never on an event loop.
     """
 
     def __init__(self) -> None:
-        self._ears: dict[str, _Ear] = {}
+        self._decoders: dict[str, Decoder] = {}
 
     def recognise(self, pcm: bytes, rate_hz: int, expectation: Expectation) -> Heard:
         """Understand one utterance, from which silence need not be cut off.
@@ -80,133 +85,111 @@ class Hearing:
         Raises:
             SpeechError: an engine is missing or does not know the language.
         """
-        primary = expectation.language.lower().replace("_", "-").partition("-")[0]
-        if primary not in self._ears:
-            self._ears[primary] = _Ear(expectation.language)
-        features = cepstra(pcm, rate_hz)
-        if len(features) < _LEAST_BYTES:
+        language = expectation.language.lower().replace("_", "-").partition("-")[0]
+        if language not in self._decoders:
+            self._decoders[language] = Decoder(expectation.language)
+        utterance = Cepstra(pcm, rate_hz)
+        if len(utterance.through(1.0)) < _LEAST_FRAMES * CEPSTRA * 4:
             return Heard("", 0.0, None, None, rejected=True)
-        return self._ears[primary].hear(features, expectation)
+        return _Judgement(self._decoders[language], utterance, language).of(expectation)
 
 
-class _Decoded(NamedTuple):
-    """What a search found: its words, how likely the whole is, and how many frames the words last."""
+class _Answer(NamedTuple):
+    """One reading of the utterance; ``margin`` is how far its lag stays below the bound, negative if it does not."""
 
-    words: tuple[str, ...]
+    text: str
+    margin: float
     score: float
-    frames: int
+    is_phrase: bool = False
 
 
-class _Ear:
-    """One language's decoder, its dictionary and the grammars it holds."""
+class _Judgement:
+    """One utterance before one decoder."""
 
-    def __init__(self, language: str) -> None:
-        sphinx = engine("pocketsphinx")
-        here = Path(__file__).parent
-        self._model = Path(sphinx.get_model_path()) / "en-us"
+    def __init__(self, decoder: Decoder, utterance: Cepstra, language: str) -> None:
+        self._decoder = decoder
+        self._utterance = utterance
         self._language = language
-        self._settings: dict[str, object] = {
-            "hmm": str(self._model / "en-us"),
-            "featparams": str(here / "feat.params"),
-            "loglevel": "FATAL",
-        }
-        self._decoder: Any = sphinx.Decoder(
-            **self._settings,
-            fdict=str(here / "fillers.dict"),
-            dict=None,
-            lm=None,
-            fsgusefiller=False,  # our grammars name their own pauses
-            bestpath=False,  # the lattice pass spoils the scores
-            compallsen=True,  # scores of different searches are comparable only if each sees every senone
-            lw=1.0,
-            wip=1.0,
-            pip=1.0,
-        )
-        self._dictation: Any = None
-        self._pronunciations = Pronunciations(self._model / "cmudict-en-us.dict", language)
-        self._grammars: OrderedDict[tuple[object, ...], str] = OrderedDict()
-        self._made = 0
-        self._words: set[str] = set()
+        self._rivals: dict[float, float] = {}
 
-    def hear(self, features: bytes, expectation: Expectation) -> Heard:
+    def of(self, expectation: Expectation) -> Heard:
         phrases = {spoken_words(phrase, self._language): phrase for phrase in reversed(expectation.phrases)}
         phrases.pop((), None)
         lengths = tuple(sorted({length for length in expectation.digits or () if length > 0}))
         if not phrases and not lengths:
-            return self._dictate(features, expectation.keywords)
-        rival = self._decode(self._grammar(("anything",), anything), features)
-        answers: list[Heard] = []
+            text = self._dictated(expectation)
+            return Heard(text, _DICTATION_CONFIDENCE if text else 0.0, None, None, rejected=not text)
+        answers: list[_Answer] = []
+        if lengths and self._language in languages():
+            answers.append(self._digits(lengths))
         if phrases:
-            name = self._grammar(("phrases", *sorted(phrases)), lambda: phrase_grammar(tuple(phrases)))
-            decoded = self._decode(name, features)
-            answers.append(self._judge(decoded, rival, phrases.get(decoded.words), None))
-        if lengths:
-            name = self._grammar(("digits", *lengths), lambda: digit_grammar(lengths, self._language))
-            decoded = self._decode(name, features)
-            answers.append(self._judge(decoded, rival, None, parse_digits(decoded.words, self._language)))
-        return max(answers, key=lambda heard: (not heard.rejected, heard.confidence))
+            answers.append(self._phrase_alone(phrases))
+            if all(answer.margin < 0 for answer in answers):
+                answers.append(self._phrase_framed(phrases, answers[-1].text))
+        accepted = [answer for answer in answers if answer.margin >= 0]
+        if not accepted:
+            surest = max((answer.margin for answer in answers), default=-math.inf)
+            return Heard("", _confidence(surest), None, None, rejected=True)
+        best = max(accepted, key=lambda answer: answer.score)
+        phrase, digits = (best.text, None) if best.is_phrase else (None, best.text)
+        return Heard(best.text, _confidence(best.margin), phrase, digits, rejected=False)
 
-    def _judge(self, decoded: _Decoded, rival: _Decoded, phrase: str | None, digits: str | None) -> Heard:
-        lag = (rival.score - decoded.score) / decoded.frames if decoded.frames else math.inf
-        if lag > _REJECT_ABOVE or (phrase is None and digits is None):
-            return Heard("", _confidence(lag), None, None, rejected=True)
-        return Heard(phrase or digits or "", _confidence(lag), phrase, digits, rejected=False)
+    def _digits(self, lengths: tuple[int, ...]) -> _Answer:
+        def make() -> Grammar:
+            return digit_grammar(lengths, self._language)
 
-    def _dictate(self, features: bytes, keywords: tuple[str, ...]) -> Heard:
-        if self._dictation is None:
-            self._dictation = engine("pocketsphinx").Decoder(
-                **self._settings, dict=str(self._model / "cmudict-en-us.dict"), lm=str(self._model / "en-us.lm.bin")
-            )
-        decoder = self._dictation
-        for word in (word for keyword in keywords for word in spoken_words(keyword, self._language)):
-            if decoder.lookup_word(word) is None:
-                for phones in self._pronunciations.of(word)[:1]:
-                    decoder.add_word(word, phones, True)
-        decoder.start_utt()
-        decoder.process_cep(features, False, True)
-        decoder.end_utt()
-        hypothesis = decoder.hyp()
-        text = hypothesis.hypstr if hypothesis else ""
-        return Heard(text, _DICTATION_CONFIDENCE if text else 0.0, None, None, rejected=not text)
+        key = ("digits", *lengths)
+        found = {
+            tract: self._decoder.decode(self._utterance.through(tract), key, make, comparable=False)
+            for tract in _TRACTS
+        }
+        tract = max(found, key=lambda tract: found[tract].score)
+        decoded = self._decoder.decode(self._utterance.through(tract), key, make)
+        digits = parse_digits(found[tract].words, self._language)
+        bound = _DIGIT if len(found[tract].words) == 1 else _DIGITS
+        margin = bound - self._lag(decoded, tract) if digits else -math.inf
+        return _Answer(digits or "", margin, decoded.score)
 
-    def _grammar(self, key: tuple[object, ...], make: Callable[[], Grammar]) -> str:
-        """Return the name of a grammar in the decoder, making it if it is not there."""
-        if key in self._grammars:
-            self._grammars.move_to_end(key)
-            return self._grammars[key]
-        grammar = make()
-        for word in grammar.words:
-            self._learn(word)
-        self._made += 1
-        name = f"grammar{self._made}"
-        self._decoder.add_fsg(name, self._decoder.create_fsg(name, 0, grammar.final, list(grammar.transitions)))
-        self._grammars[key] = name
-        if len(self._grammars) > GRAMMARS_KEPT:
-            _, oldest = self._grammars.popitem(last=False)
-            self._decoder.remove_search(oldest)
-        return name
+    def _phrase_alone(self, phrases: dict[tuple[str, ...], str]) -> _Answer:
+        return self._phrase(phrases, framed=False, bound=_PHRASE_ALONE)
 
-    def _learn(self, word: str) -> None:
-        if word in self._words:
-            return
-        for index, phones in enumerate(self._pronunciations.of(word)):
-            self._decoder.add_word(word if index == 0 else f"{word}({index + 1})", phones, False)
-        self._words.add(word)
+    def _phrase_framed(self, phrases: dict[tuple[str, ...], str], suspected: str) -> _Answer:
+        """Find a phrase within other speech.
 
-    def _decode(self, search: str, features: bytes) -> _Decoded:
-        decoder = self._decoder
-        decoder.activate_search(search)
-        decoder.start_utt()
-        decoder.process_cep(features, False, True)
-        decoder.end_utt()
-        hypothesis = decoder.hyp()
-        if hypothesis is None:
-            return _Decoded((), -math.inf, 0)
-        spoken = [part for part in decoder.seg() if is_spoken(part.word)]
-        frames = spoken[-1].end_frame - spoken[0].start_frame + 1 if spoken else 0
-        words = tuple(part.word.partition("(")[0] for part in spoken)
-        return _Decoded(words, math.log(hypothesis.score) * _SCORE_UNIT, frames)
+        Such speech explains a long phrase's sounds more cheaply than a short one's, so the phrase that fitted best when
+        it had to fit alone is tried by itself too.
+        """
+        first = self._phrase(phrases, framed=True, bound=_PHRASE_FRAMED)
+        if not suspected or first.text == suspected:
+            return first
+        only = {words: phrase for words, phrase in phrases.items() if phrase == suspected}
+        second = self._phrase(only, framed=True, bound=_PHRASE_FRAMED)
+        contains = set(spoken_words(suspected, self._language)) > set(spoken_words(first.text, self._language))
+        if second.margin >= 0 and (contains or second.margin > first.margin):
+            return second
+        return first
+
+    def _phrase(self, phrases: dict[tuple[str, ...], str], *, framed: bool, bound: float) -> _Answer:
+        decoded = self._decoder.decode(
+            self._utterance.through(1.0),
+            ("phrases", framed, *sorted(phrases)),
+            lambda: phrase_grammar(tuple(phrases), framed=framed),
+        )
+        phrase = phrases.get(decoded.words)
+        margin = bound - self._lag(decoded, 1.0) if phrase else -math.inf
+        return _Answer(phrase or "", margin, decoded.score, is_phrase=True)
+
+    def _lag(self, decoded: Decoded, tract: float) -> float:
+        """Return by how much free phones fit better than what was decoded, a frame of its words."""
+        if tract not in self._rivals:
+            self._rivals[tract] = self._decoder.decode(self._utterance.through(tract), ("anything",), anything).score
+        return (self._rivals[tract] - decoded.score) / decoded.frames if decoded.frames else math.inf
+
+    def _dictated(self, expectation: Expectation) -> str:
+        if self._language != "en":
+            return ""
+        return self._decoder.dictate(self._utterance.through(1.0), expectation.keywords)
 
 
-def _confidence(lag: float) -> float:
-    return round(1 / (1 + math.exp(min(50.0, 6 * (lag - _REJECT_ABOVE)))), 3)
+def _confidence(margin: float) -> float:
+    return round(1 / (1 + math.exp(-_STEEPNESS * max(margin, -50.0))), 3)

@@ -16,13 +16,51 @@ from typing import Final
 
 from gateway.speech.espeak import espeak_language, shared_engine
 
-PHONES: Final = (
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
-).split()
+PHONES: Final = [
+    "AA",
+    "AE",
+    "AH",
+    "AO",
+    "AW",
+    "AY",
+    "B",
+    "CH",
+    "D",
+    "DH",
+    "EH",
+    "ER",
+    "EY",
+    "F",
+    "G",
+    "HH",
+    "IH",
+    "IY",
+    "JH",
+    "K",
+    "L",
+    "M",
+    "N",
+    "NG",
+    "OW",
+    "OY",
+    "P",
+    "R",
+    "S",
+    "SH",
+    "T",
+    "TH",
+    "UH",
+    "UW",
+    "V",
+    "W",
+    "Y",
+    "Z",
+    "ZH",
+]
 """Every phone of the model but silence and noise."""
 _MOST_VARIANTS: Final = 4
 _STRESS: Final = "',%=|"
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+")
 
 # eSpeak's phoneme names as its dictionaries of each language use them; several phones stand side by side, alternatives
 # behind a slash. A name that is missing here is looked up without its last mark, then left out.
@@ -49,7 +87,7 @@ _PHONEMES: Final[Mapping[str, Mapping[str, str]]] = {"en": _ENGLISH, "es": _SPAN
 
 def words_of(text: str) -> tuple[str, ...]:
     """Return the words of a text as a grammar names them: lower case, letters, digits and inner apostrophes only."""
-    return tuple(word.replace("’", "'") for word in _WORD.findall(unicodedata.normalize("NFC", text.lower())))
+    return tuple(word.replace("\u2019", "'") for word in _WORD.findall(unicodedata.normalize("NFC", text.lower())))
 
 
 class Pronunciations:

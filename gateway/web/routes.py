@@ -14,9 +14,7 @@ from gateway.web.twilio_door import TwilioDoor
 from gateway.web.webhooks import webhook_routes
 
 
-def routes(
-    desk: FrontDesk, tickets: TicketOffice, http: CarrierHttp, clock: Clock | None = None
-) -> list[BaseRoute]:
+def routes(desk: FrontDesk, tickets: TicketOffice, http: CarrierHttp, clock: Clock | None = None) -> list[BaseRoute]:
     """Return every route: health, Twilio's webhooks and its media socket.
 
     Serve them with uvicorn's ``ws="websockets-sansio"``, ``ws_per_message_deflate=False``, a ``ws_max_size`` a little
