@@ -13,7 +13,7 @@ from gateway.audio.resample import resample
 from gateway.errors import SpeechError
 from gateway.lexicon.numbers import parse_digits
 from gateway.speech.hearing import Expectation, Heard, Hearing
-from gateway.speech.mel import RATE_HZ
+from gateway.speech.mel import RATE_HZ, spectra
 from gateway.speech.templates import Fit, Templates
 
 PHRASE_FITS: Final = 1.23
@@ -42,9 +42,12 @@ class Ears:
 
         """
         language = expectation.language.lower().replace("_", "-").partition("-")[0]
-        by_sound = self._by_sound(resample(pcm, rate_hz, RATE_HZ), language, expectation)
+        narrow = resample(pcm, rate_hz, RATE_HZ)
+        by_sound = self._by_sound(narrow, language, expectation)
         if by_sound is not None:
             return by_sound
+        if spectra(narrow) is None:
+            return Heard("", 0.0, None, None, rejected=True)
         try:
             return self._hearing.recognise(pcm, rate_hz, expectation)
         except SpeechError:

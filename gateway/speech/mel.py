@@ -26,6 +26,8 @@ _FLOOR: Final = 10**-2.2
 _QUIET: Final = 10**-2.6
 """Of the loud frames: quieter ones are silence."""
 _ABOVE_NOISE: Final = 10**0.3
+_SPEECH_ABOVE_NOISE: Final = 10**0.8
+"""By how much the loud frames of speech at least stand out of the line's noise."""
 _HANGOVER: Final = 3
 """Frames on either side of a sound that belong to it."""
 _PRIOR_FRAMES: Final = 60
@@ -57,7 +59,7 @@ _HAMMING: Final = np.hamming(_WINDOW)
 
 
 def spectra(pcm: bytes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
-    """Return cepstra and slopes of the frames that are not silent, or None if there are none.
+    """Return cepstra and slopes of the frames that are not silent, or None if there is no speech.
 
     Args:
         pcm: 16-bit signed little-endian, mono, 8000 Hz; an even length.
@@ -75,6 +77,8 @@ def spectra(pcm: bytes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64
         return None
     quietest = np.argsort(loudness)[: max(4, len(loudness) // 10)]
     noise, noise_loudness = energies[quietest].mean(axis=0), float(loudness[quietest].mean())
+    if loud < noise_loudness * _SPEECH_ABOVE_NOISE:
+        return None
     spoken = _widened(loudness > max(loud * _QUIET, noise_loudness * _ABOVE_NOISE))
     if spoken.sum() < _LEAST_FRAMES:
         return None

@@ -1,0 +1,18 @@
+"""A small, fixed part of the measurement of local hearing; ``python -m tests.speech.bars`` does all of it."""
+
+from __future__ import annotations
+
+from tests.speech.bars import BARS_REQUIRED, measure, missed, table
+from tests.speech.corpus import BARS, TUNING
+
+
+def test_hearing_reaches_its_bars_on_a_part_of_the_measurement() -> None:
+    tallies = measure(BARS, seed=7, scale=0.06)
+    assert set(tallies) >= set(BARS_REQUIRED)
+    assert missed(tallies) == [], table(tallies)
+
+
+def test_what_is_measured_on_was_not_tuned_on() -> None:
+    assert not set(BARS.voices) & set(TUNING.voices)
+    assert not {phrase for menu in BARS.menus for phrase in menu} & {phrase for menu in TUNING.menus for phrase in menu}
+    assert not set(BARS.unexpected) & set(TUNING.unexpected)
