@@ -18,7 +18,7 @@ Transition = tuple[int, int, float] | tuple[int, int, float, str]
 SILENCE: Final = "<sil>"
 _FILLERS: Final = tuple(f"[{phone}]" for phone in PHONES)
 """The loop's words, one phone each, as ``fillers.dict`` has them; no spoken word begins with a bracket."""
-_FILLER: Final = 1e-3
+_FILLER: Final = 1e-4
 """What one more phone of other speech costs."""
 _ASIDE: Final = 1e-12
 """What it costs that there is other speech at all, before or behind: less would eat into the answer's edges."""
