@@ -41,6 +41,8 @@ NO_ACCOUNT: Final = "AC" + "0" * 32
 _MOST_DOCUMENTS: Final = 20
 """TwiML documents in one call, so that redirects in a ring end."""
 _REUSE_LIMIT_S: Final = 5.0
+_REUSE_AFTER_S: Final = 1.0
+"""How long the second socket waits for the agent to be heard on the first."""
 _Document = tuple[str, bytes]
 """The address that a TwiML document came from, and its bytes."""
 
@@ -126,6 +128,7 @@ class _Call:
     _http: WebhookClient = field(init=False)
     _commands: deque[RestCommand] = field(default_factory=deque)
     _commanded: asyncio.Event = field(default_factory=asyncio.Event)
+    _agent_started: asyncio.Event = field(default_factory=asyncio.Event)
     _handset: Handset | None = None
     _socket: StreamSocket | None = None
     _status: str = "ringing"
@@ -297,6 +300,9 @@ class _Call:
     async def _reuse(self, address: Address, verb: twiml.Connect) -> int | None:
         """Present the same parameters on a second socket; return the code it is closed with, None if it is not."""
         stream = TwilioStream(self.form.call_sid, self.account_sid, parameters=verb.parameters)
+        # After the first socket was taken for sure, or it is a race that the second may well win.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._agent_started.wait(), _REUSE_AFTER_S)
         try:
             connection = await dial(address)
         except StreamRefused as refused:
@@ -352,6 +358,8 @@ class _Call:
         self._note(CallEvent(self.pace.now_ms(), kind, facts))
 
     def _note(self, event: CallEvent) -> None:
+        if event.kind == "agent_started":
+            self._agent_started.set()
         self.outcome.events.append(event)
         self.on_event(event)
 

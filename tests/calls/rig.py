@@ -333,7 +333,8 @@ class Rig:
         await self.exchange.papers_written()
         if finished:
             assert outcome.ended_by is not EndedBy.LIMIT, outcome.why
-            assert [check.found for check in outcome.checks if not check.passed] == []
+            failed = [check for check in outcome.checks if not check.passed]
+            assert not failed, f"{failed}\n{outcome.why}\n{outcome.events}"
         return self._seen(outcome, caller_number)
 
     async def over(self, call_sid: str) -> None:
