@@ -26,8 +26,8 @@ _DICTATION_CONFIDENCE: Final = 0.2
 _TRACTS: Final = (1.0, 0.9, 1.1)
 
 # The lag, in natural log units a frame, at which right and wrong answers are equally likely.
-_PHRASE_ALONE: Final = 3.8
-_PHRASE_FRAMED: Final = 2.9
+_PHRASE_ALONE: Final = 3.0
+_PHRASE_FRAMED: Final = 2.2
 _DIGIT: Final = 3.0
 _DIGITS: Final = 1.6
 _STEEPNESS: Final = 2.0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.speech.bars import BARS_REQUIRED, measure, missed, table
 from tests.speech.corpus import BARS, TUNING
 
 
+@pytest.mark.timeout(300)  # 25 s of one core, and more beside other work
 def test_hearing_reaches_its_bars_on_a_part_of_the_measurement() -> None:
     tallies = measure(BARS, seed=7, scale=0.06)
     assert set(tallies) >= set(BARS_REQUIRED)
