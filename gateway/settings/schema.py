@@ -8,119 +8,40 @@ messages with file, line, column and the nearest right word.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
-Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-"""A name given by the operator: lower case, digits, ``_`` and ``-``, starting with a letter."""
+from gateway.settings.endpoint import (
+    EndpointSettings,
+    SemanticVadSettings,
+    ServerVadSettings,
+    TranscriptionSettings,
+    VadSettings,
+)
+from gateway.settings.persona import IdleSettings, PersonaSettings
+from gateway.settings.section import Section, Word
 
-
-class Section(BaseModel):
-    """A part of the settings: immutable, and strict about unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class ServerVadSettings(Section):
-    """Turn detection by loudness on the endpoint's side."""
-
-    type: Literal["server_vad"] = "server_vad"
-    threshold: float = Field(0.5, ge=0, le=1)
-    """0 to 1; higher wants louder speech (noisy lines)."""
-    prefix_padding_ms: int = Field(300, ge=0, le=5000)
-    """Audio kept from before speech was noticed."""
-    silence_duration_ms: int = Field(500, ge=50, le=10000)
-    """Silence that ends a turn; lower answers sooner and cuts slow speakers off."""
-    idle_timeout_ms: int | None = Field(None, ge=5000, le=30000)
-    """The endpoint's own idle prompt; off, because the gateway's idle ladder counts from what was heard."""
-
-
-class SemanticVadSettings(Section):
-    """Turn detection by meaning on the endpoint's side."""
-
-    type: Literal["semantic_vad"]
-    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
-    """How soon a pause counts as the end: high waits up to 2 s, medium (auto) 4 s, low 8 s."""
-
-
-VadSettings = Annotated[ServerVadSettings | SemanticVadSettings, Field(discriminator="type")]
-
-
-class TranscriptionSettings(Section):
-    """The caller's words in writing, beside the conversation."""
-
-    model: str
-    """The transcriber; on Azure the name of a transcription *deployment*."""
-    language: str | None = None
-    """ISO-639-1, such as ``en``; None lets the transcriber guess."""
-    prompt: str | None = None
-    keywords: list[str] = []
-
-
-class EndpointSettings(Section):
-    """A Realtime endpoint, named by its key under ``endpoints``."""
-
-    type: Literal["openai", "compatible", "local"]
-    """``openai`` (GA protocol), ``compatible`` (the same protocol elsewhere), ``local`` (the embedded server)."""
-    url: str | None = None
-    """http(s) or ws(s) base or full URL; None is the type's own (``local``: started as a child process)."""
-    model: str | None = None
-    api_key: SecretStr | None = None
-    organization: str | None = None
-    project: str | None = None
-    audio: Literal["pcm24", "pcmu", "pcma", "auto"] = "pcm24"
-    """Wire format to the model. ``auto`` passes the leg's G.711 through untouched when nothing needs PCM."""
-    append_ms: int = Field(20, ge=20, le=100)
-    """Caller audio per message to the model, in milliseconds."""
-    voice: str | None = None
-    vad: VadSettings = ServerVadSettings()
-    transcription: TranscriptionSettings | None = None
-    interruption: Literal["gateway", "server"] = "gateway"
-    """Who stops a response when the caller speaks."""
-    connect_timeout_ms: int = Field(5000, ge=100, le=60000)
-    session: dict[str, Any] = {}
-    """Further session fields by GA path, such as ``audio.output.speed: 1.1``."""
-
-
-class IdleSettings(Section):
-    """What happens when the caller says nothing; counted from the *heard* end of the agent's speech."""
-
-    after_ms: int = Field(8000, ge=1000, le=120000)
-    """Silence before each step of the ladder."""
-    prompts: list[str] = ["Are you still there?"]
-    """Said in turn, one a step."""
-    goodbye: str = "I can't hear you, so I will hang up now. Goodbye."
-    """Said when the prompts are used up; then the call ends."""
-
-
-class PersonaSettings(Section):
-    """Who answers: a plain conversation without a flow."""
-
-    instructions: str
-    """What the model is told. ``SAY:``, ``FACTS:`` and ``GOAL:`` lines are understood by the local server too.
-    ``{caller_number}``, ``{dialed_number}`` and ``{parameters.NAME}`` are filled in."""
-    endpoint: Word | None = None
-    """Which endpoint; None is the default one."""
-    voice: str | None = None
-    language: str = "en"
-    greeting: str | None = "Hello! How can I help you?"
-    """Said first, in the model's own voice; null waits for the caller."""
-    goodbye: str | None = "Thank you for calling. Goodbye."
-    """Said when the model ends the call without having said goodbye; null lets it find its own words."""
-    disclosure: str | None = None
-    """Said before anything else, word for word, not interruptible; its heard time is in the record."""
-    tools: list[str] = ["end_call"]
-    """Names of built-in tools: ``end_call``, ``transfer_call``."""
-    transfer_targets: dict[Word, str] = {}
-    """Where ``transfer_call`` may send a caller: name → ``tel:+44…`` or ``sip:…``. The model only picks a name."""
-    idle: IdleSettings = IdleSettings()
-    interruption: Literal["gateway", "server"] | None = None
-    vad: VadSettings | None = None
-    min_barge_in_ms: int = Field(0, ge=0, le=2000)
-    """Speech shorter than this does not interrupt: the agent is held and goes on from the exact sample. 0 is off."""
-    apology: str = "I'm sorry, something went wrong on our side. Please call again later. Goodbye."
-    """Said by the local voice, or a shipped recording, when the model is lost for good."""
+__all__ = [
+    "CarriersSettings",
+    "EndpointSettings",
+    "IdleSettings",
+    "LimitSettings",
+    "LogSettings",
+    "NumberSettings",
+    "PersonaSettings",
+    "PrivacySettings",
+    "RecordSettings",
+    "Section",
+    "SemanticVadSettings",
+    "ServerSettings",
+    "ServerVadSettings",
+    "Settings",
+    "TranscriptionSettings",
+    "TwilioSettings",
+    "VadSettings",
+    "Word",
+]
 
 
 class NumberSettings(Section):

@@ -1,0 +1,16 @@
+"""What every part of the settings is made of: strict sections and the names that operators give."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+"""A name given by the operator: lower case, digits, ``_`` and ``-``, starting with a letter."""
+
+
+class Section(BaseModel):
+    """A part of the settings: immutable, and strict about unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
