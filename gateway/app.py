@@ -46,6 +46,7 @@ from gateway.web.startup import check_startup, startup_warnings
 log = structlog.get_logger()
 
 SWEEP_EVERY_S: Final = 3600.0
+WARM_UP_AFTER_S: Final = 1.0
 CALLS_REMEMBERED: Final = 1000
 """Ended calls to whose journal a carrier's late word is still added."""
 FINAL_STATUSES: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
@@ -332,9 +333,12 @@ def create_app(settings: Settings, *, exchange: Exchange | None = None) -> Starl
         for warning in startup_warnings(settings):
             log.warning("startup", warning=warning)
         await house.open()
+        # Soon, but behind the first answers: it loads certificates, and no call shall wait for that.
+        warm_up = asyncio.get_running_loop().call_later(WARM_UP_AFTER_S, http.warm_up)
         try:
             yield
         finally:
+            warm_up.cancel()
             await house.close()
             await http.close()
 

@@ -55,7 +55,7 @@ class Transcoder:
             ValueError: the frame is not in ``source`` format, or its base64 text is broken.
 
         """
-        if frame.format != self.source:
+        if frame.format is not self.source and frame.format != self.source:  # mostly the same object
             raise ValueError(f"a transcoder from {self.source} was given a frame of {frame.format}")
         if self.passthrough:
             return frame

@@ -10,16 +10,18 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 import structlog
 
 from gateway.errors import CarrierError
 from gateway.legs.carriers.base import CarrierRequest
 from gateway.settings.schema import CarriersSettings
+
+if TYPE_CHECKING:
+    import httpx
 
 log = structlog.get_logger()
 
@@ -28,9 +30,6 @@ FIRST_PAUSE_S: Final = 0.1
 
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
-_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-"""Failures before the request left: repeating it repeats nothing."""
-
 _REMEDIES: Final = {
     401: "check account_sid and auth_token under carriers",
     403: "check what the account is allowed to do",
@@ -68,20 +67,37 @@ class CarrierHttp:
     def __init__(self, settings: CarriersSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         twilio = settings.twilio
         self._limits = {"twilio": (twilio.api_timeout_ms / 1000, twilio.api_retries)}
-        self._auth: Mapping[str, httpx.Auth] = {}
+        self._auth: Mapping[str, tuple[str, str]] = {}
         if twilio.account_sid and twilio.auth_token:
-            self._auth = {"twilio": httpx.BasicAuth(twilio.account_sid, twilio.auth_token.get_secret_value())}
-        loopback = urlsplit(twilio.api_base).hostname in {"127.0.0.1", "::1", "localhost"}
-        self._client = httpx.AsyncClient(
-            transport=transport,
+            self._auth = {"twilio": (twilio.account_sid, twilio.auth_token.get_secret_value())}
+        self._loopback = urlsplit(twilio.api_base).hostname in {"127.0.0.1", "::1", "localhost"}
+        self._transport = transport
+        self._client: asyncio.Future[httpx.AsyncClient] | None = None
+
+    def warm_up(self) -> None:
+        """Begin to make the client, in a thread: trusted certificates take long to load."""
+        self._opened()
+
+    def _opened(self) -> asyncio.Future[httpx.AsyncClient]:
+        if self._client is None:
+            self._client = asyncio.ensure_future(asyncio.to_thread(self._make_client))
+        return self._client
+
+    def _make_client(self) -> httpx.AsyncClient:
+        import httpx
+
+        return httpx.AsyncClient(
+            transport=self._transport,
             timeout=None,  # noqa: S113 - every try runs under the limits above
             follow_redirects=False,
-            trust_env=not loopback,  # a proxy of the environment is for the world outside
+            trust_env=not self._loopback,  # a proxy of the environment is for the world outside
         )
 
     async def close(self) -> None:
         """Close the connections that are kept open."""
-        await self._client.aclose()
+        if self._client is not None:
+            client, self._client = await self._client, None
+            await client.aclose()
 
     async def send(self, request: CarrierRequest) -> CarrierReply:
         """Send a request and return the carrier's answer, within the carrier's ``api_timeout_ms``.
@@ -114,9 +130,12 @@ class CarrierHttp:
         raise AssertionError("the last try returns or raises")
 
     async def _try(self, request: CarrierRequest, patience_s: float) -> CarrierReply | _Failure:
+        import httpx
+
         try:
             async with asyncio.timeout(patience_s):
-                response = await self._client.request(
+                client = await asyncio.shield(self._opened())
+                response = await client.request(
                     request.method,
                     request.url,
                     data=dict(request.form) or None,
@@ -124,7 +143,7 @@ class CarrierHttp:
                 )
         except TimeoutError:
             return _Failure(f"no answer within {patience_s * 1000:.0f} ms", _UNREACHABLE, request.idempotent)
-        except _NEVER_SENT:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):  # it never left: nothing is repeated
             return _Failure("no connection", _UNREACHABLE, repeatable=True)
         except httpx.RequestError as error:
             return _Failure(f"a broken connection ({type(error).__name__})", _UNREACHABLE, request.idempotent)

@@ -26,6 +26,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import WebSocketURI
 
+from gateway.realtime.frames import FrameWriter
 from gateway.realtime.outbox import QUEUE_MS, Outbox
 
 log = structlog.get_logger()
@@ -109,6 +110,7 @@ class SocketClient(asyncio.Protocol):
         self._receiver: Receiver | None = receiver
         self._protocol = ClientProtocol(uri, max_size=limits.message_bytes, logger=_WIRE_LOG)
         self._transport: asyncio.Transport | None = None
+        self._frames = FrameWriter()
         self._outbox = Outbox(limits.queue_ms)
         self._binary_audio = False
         self._paused = False
@@ -321,11 +323,10 @@ class SocketClient(asyncio.Protocol):
         if protocol.state is not State.OPEN:
             # The batch that is being handed on also held the endpoint's close; on_closed comes after it.
             return
-        if binary:
-            protocol.send_binary(message)
-        else:
-            protocol.send_text(message)
-        self._flush()
+        transport = self._transport
+        assert transport is not None
+        if not transport.is_closing():
+            transport.write(self._frames.frame(message, binary=binary))
 
     def _flush(self) -> None:
         transport = self._transport

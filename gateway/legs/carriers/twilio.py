@@ -295,7 +295,7 @@ class TwilioStream:
         """
         assert self._started is not None, "nothing may be sent before start"
         audio = self._started.to_caller
-        if frame.format != audio:
+        if frame.format is not audio and frame.format != audio:
             raise ValueError(f"audio to the caller is {frame.format}; this stream takes {audio}")
         size_bytes = frame.size_bytes
         most_bytes = audio.size_bytes(MAX_MEDIA_MS)
