@@ -13,7 +13,7 @@ config_app = typer.Typer(no_args_is_help=True, help="Look at the settings: schem
 @config_app.command()
 def schema() -> None:
     """Print the settings' JSON Schema, for editors."""
-    from gateway.settings.load import describe_schema
+    from gateway.settings.editors import describe_schema
 
     out.print(describe_schema(), markup=False, soft_wrap=True)
 

@@ -8,10 +8,10 @@ word (``wording``); a secret is in none of them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,6 +25,7 @@ from gateway.settings.document import Document, Fault, Place, Where, core_value,
 from gateway.settings.endpoints import choose, complete, endpoints_in_use, personas_in_use
 from gateway.settings.environment import read_environment
 from gateway.settings.schema import Settings
+from gateway.settings.secret_file import SecretInFile
 from gateway.settings.shape import leaves, spot
 from gateway.settings.substitute import NotSubstituted, has_substitution, substitute
 from gateway.settings.wording import Wording
@@ -156,26 +157,6 @@ def secrets_of(settings: BaseModel) -> tuple[SecretStr, ...]:
     return tuple(found)
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of ``config/gateway.yaml``, for editors.
-
-    Where the settings want a number or a choice, ``${NAME}`` may stand; a section may be left empty.
-    """
-    schema = Settings.model_json_schema()
-    definitions = {name: _for_editors(part) for name, part in schema.pop("$defs").items()}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "config/gateway.yaml",
-        **_for_editors(schema),
-        "$defs": definitions,
-    }
-
-
-def describe_schema() -> str:
-    """Return :func:`json_schema` as text, as ``config/gateway.schema.json`` holds it."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-
-
 class _Loading:
     """One run: the file's document and what was found wrong so far."""
 
@@ -248,6 +229,8 @@ class _Loading:
                     continue
             if at.free and at.where in self._document.plain and isinstance(filled, str):
                 filled = core_value(filled)
+            if at.secret and isinstance(filled, str) and "${file:" in value:
+                filled = SecretInFile(filled, partial(substitute, value, self._environ, self._directory))
             if filled is not value:
                 _replace(self._document, at.where, filled)
         return unfilled
@@ -353,21 +336,3 @@ def _shown(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def _for_editors(part: Any) -> Any:
-    """Let ``${NAME}`` stand where a number or choice is wanted, and nothing where a section is."""
-    match part:
-        case {"type": "integer" | "number" | "boolean"} | {"enum": list()}:
-            outer = {key: part[key] for key in ("default", "description", "title") if key in part}
-            inner = {key: value for key, value in part.items() if key not in outer}
-            return {"anyOf": [inner, {"type": "string", "pattern": r"\$\{.+\}"}], **outer}
-        case {"$ref": str(), "default": dict()}:
-            outer = {key: value for key, value in part.items() if key != "$ref"}
-            return {"anyOf": [{"$ref": part["$ref"]}, {"type": "null"}], **outer}
-        case dict():
-            return {key: _for_editors(value) for key, value in part.items()}
-        case list():
-            return [_for_editors(value) for value in part]
-        case _:
-            return part

@@ -13,4 +13,4 @@ Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 class Section(BaseModel):
     """A part of the settings: immutable, and strict about unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)

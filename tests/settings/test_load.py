@@ -16,13 +16,13 @@ from pydantic import BaseModel, SecretStr
 
 from gateway.errors import ConfigurationError
 from gateway.offline.instructions import read_block
+from gateway.settings.editors import describe_schema
 from gateway.settings.environment import Environment, read_environment
 from gateway.settings.load import (
     LoadedSettings,
     check,
     default_file,
     demo_settings,
-    describe_schema,
     load_settings,
     secrets_of,
     shipped_directory,
