@@ -8,12 +8,15 @@ item shows what was heard: its words are cut in proportion to its sound, at a wo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.bridge.commands import Command, Write
 from gateway.bridge.responses import Purpose
 from gateway.contracts.record import AgentSpoke, CallerSpoke
 from gateway.contracts.text import Label
 from gateway.privacy.redactor import Redactor
+
+_ANSWERS: Final = frozenset({Purpose.ANSWER, Purpose.FILLER, Purpose.GOODBYE, Purpose.ANNOUNCEMENT})
 
 
 @dataclass(slots=True)
@@ -144,11 +147,12 @@ class Transcript:
     def first_sound(self, item: Item, plays_ms: float, sent_ms: float, caller_stopped_ms: float | None) -> None:
         """An item's first audio was sent and plays from ``plays_ms`` on.
 
-        An answer's delay is counted from the end of the caller's speech to the sending.
+        An answer's delay is counted from the end of the caller's speech to the sending, whatever the answer is: words,
+        a filler while a tool runs, or a goodbye.
         """
         item.started_ms = plays_ms
         item.turn = self.turn
-        if caller_stopped_ms is not None and item.purpose is Purpose.ANSWER:
+        if caller_stopped_ms is not None and item.purpose in _ANSWERS:
             item.latency_ms = sent_ms - caller_stopped_ms
             self.latencies_ms.append(item.latency_ms)
 
