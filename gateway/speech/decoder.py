@@ -52,6 +52,8 @@ class Decoded(NamedTuple):
     words: tuple[str, ...]
     score: float
     frames: int
+    spans: tuple[tuple[int, int], ...] = ()
+    """Each word's first and last frame."""
 
 
 @dataclass
@@ -112,7 +114,8 @@ class Decoder:
         spoken = [part for part in decoder.seg() if is_spoken(part.word)]
         frames = spoken[-1].end_frame - spoken[0].start_frame + 1 if spoken else 0
         words = tuple(part.word.partition("(")[0] for part in spoken)
-        return Decoded(words, math.log(hypothesis.score) * _SCORE_UNIT, frames)
+        spans = tuple((part.start_frame, part.end_frame) for part in spoken)
+        return Decoded(words, math.log(hypothesis.score) * _SCORE_UNIT, frames, spans)
 
     def dictate(self, cepstra: bytes, keywords: tuple[str, ...]) -> str:
         """Return a guess at free English speech; ``keywords`` are words that it should know."""

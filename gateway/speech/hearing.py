@@ -55,7 +55,8 @@ class Heard:
     ``text`` is what to show as a transcript; ``phrase`` the expected phrase as it was given; ``digits`` the digits;
     ``confidence`` 0 to 1, at least 0.5 unless ``rejected``. ``rejected``: the speech was none of what was expected;
     then ``phrase`` and ``digits`` are ``None``, and ``text`` is a guess or empty. Dictation is never rejected while it
-    has words, and never surer than 0.2.
+    has words, and never surer than 0.2. ``digit_frames``: where each digit was heard, its first and last frame of
+    10 ms; empty for everything else.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Heard:
     phrase: str | None
     digits: str | None
     rejected: bool
+    digit_frames: tuple[tuple[int, int], ...] = ()
 
 
 class Hearing:
@@ -101,6 +103,7 @@ class _Answer(NamedTuple):
     margin: float
     score: float
     is_phrase: bool = False
+    frames: tuple[tuple[int, int], ...] = ()
 
 
 class _Judgement:
@@ -132,7 +135,7 @@ class _Judgement:
             return Heard("", _confidence(surest), None, None, rejected=True)
         best = max(accepted, key=lambda answer: answer.score)
         phrase, digits = (best.text, None) if best.is_phrase else (None, best.text)
-        return Heard(best.text, _confidence(best.margin), phrase, digits, rejected=False)
+        return Heard(best.text, _confidence(best.margin), phrase, digits, rejected=False, digit_frames=best.frames)
 
     def _digits(self, lengths: tuple[int, ...]) -> _Answer:
         def make() -> Grammar:
@@ -148,7 +151,7 @@ class _Judgement:
         digits = parse_digits(found[tract].words, self._language)
         bound = _DIGIT if len(found[tract].words) == 1 else _DIGITS
         margin = bound - self._lag(decoded, tract) if digits else -math.inf
-        return _Answer(digits or "", margin, decoded.score)
+        return _Answer(digits or "", margin, decoded.score, frames=found[tract].spans)
 
     def _phrase_alone(self, phrases: dict[tuple[str, ...], str]) -> _Answer:
         return self._phrase(phrases, framed=False, bound=_PHRASE_ALONE)

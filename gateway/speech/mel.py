@@ -7,7 +7,7 @@ taken out with a prior, so that one short word does not become its own mean.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +58,16 @@ _COSINES: Final = (
 _HAMMING: Final = np.hamming(_WINDOW)
 
 
-def spectra(pcm: bytes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
-    """Return cepstra and slopes of the frames that are not silent, or None if there is no speech.
+class Sound(NamedTuple):
+    """An utterance frame by frame, every 10 ms: cepstra, slopes, and which frames are not silent."""
+
+    cepstra: npt.NDArray[np.float64]
+    moving: npt.NDArray[np.float64]
+    spoken: npt.NDArray[np.bool_]
+
+
+def sound(pcm: bytes) -> Sound | None:
+    """Measure an utterance; None if there is no speech in it.
 
     Args:
         pcm: 16-bit signed little-endian, mono, 8000 Hz; an even length.
@@ -87,15 +95,42 @@ def spectra(pcm: bytes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64
     slopes = sum(step * (np.roll(cepstra, -step, 0) - np.roll(cepstra, step, 0)) for step in (1, 2)) / 5
     swell = np.gradient(np.log(np.maximum(loudness - noise_loudness, 0) + loud * _FLOOR))
     moving = np.hstack([slopes * _WEIGHTS[1], swell[:, None] * _WEIGHTS[2]])
-    return cepstra[spoken], moving[spoken]
+    return Sound(cepstra, moving, spoken)
+
+
+def spectra(pcm: bytes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+    """Return cepstra and slopes of the frames that are not silent, or None if there is no speech.
+
+    Args:
+        pcm: as for :func:`sound`.
+
+    """
+    whole = sound(pcm)
+    return None if whole is None else (whole.cepstra[whole.spoken], whole.moving[whole.spoken])
 
 
 def features(
     cepstra: npt.NDArray[np.float64], moving: npt.NDArray[np.float64], usual: npt.NDArray[np.float64]
 ) -> Features:
     """Return frames fit to be compared: the mean taken out, ``usual`` being what it is for speech at large."""
-    mean = (cepstra.sum(axis=0) + _PRIOR_FRAMES * usual) / (len(cepstra) + _PRIOR_FRAMES)
-    return np.hstack([(cepstra - mean) * _WEIGHTS[0], moving]).astype(np.float32)
+    return _comparable(cepstra, moving, _colour(cepstra, usual))
+
+
+def features_between(whole: Sound, first: int, last: int, usual: npt.NDArray[np.float64]) -> Features:
+    """Return the frames from ``first`` to ``last`` that are not silent; the mean is that of the whole utterance."""
+    chosen = np.flatnonzero(whole.spoken[max(0, first) : last + 1]) + max(0, first)
+    colour = _colour(whole.cepstra[whole.spoken], usual)
+    return _comparable(whole.cepstra[chosen], whole.moving[chosen], colour)
+
+
+def _colour(cepstra: npt.NDArray[np.float64], usual: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray((cepstra.sum(axis=0) + _PRIOR_FRAMES * usual) / (len(cepstra) + _PRIOR_FRAMES))
+
+
+def _comparable(
+    cepstra: npt.NDArray[np.float64], moving: npt.NDArray[np.float64], colour: npt.NDArray[np.float64]
+) -> Features:
+    return np.hstack([(cepstra - colour) * _WEIGHTS[0], moving]).astype(np.float32)
 
 
 def _widened(spoken: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

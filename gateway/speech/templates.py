@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.audio.tones import noise, telephone_band
-from gateway.speech.mel import RATE_HZ, Features, features, spectra
+from gateway.speech.mel import RATE_HZ, Features, Sound, features, features_between, spectra
 from gateway.speech.voice import Voice
 
 VOICES: Final = ("+Gene", "+Diogo", "+Mike", "+linda", "+aunty", "+Annie", "+victor")
@@ -31,6 +31,7 @@ _LINE_NOISE_DBFS: Final = -55.0
 _CODES: Final = 256
 _BESIDE: Final = 1.6
 """Excess of what stands beside a phrase that should stand alone."""
+_LEAST_FRAMES: Final = 6
 _NEVER: Final = np.float32(1e9)
 _EVERYDAY: Final = (
     "the weather is nice today and we walked along the river",
@@ -79,7 +80,28 @@ class Templates:
         spectrum = spectra(pcm)
         if spectrum is None or not templates:
             return None
-        heard = features(*spectrum, self._usual)
+        excess = self._excesses(templates, features(*spectrum, self._usual), alone=alone)
+        index = int(excess.argmin())
+        return Fit(phrases[index], float(excess[index]))
+
+    def within(self, whole: Sound, first: int, last: int, phrases: Sequence[str]) -> npt.NDArray[np.float64] | None:
+        """Return each phrase's excess over a stretch that one of them fills, or None if too little sounds there.
+
+        Args:
+            whole: the utterance.
+            first: the stretch's first frame of 10 ms.
+            last: its last.
+            phrases: what may be said there.
+
+        """
+        heard = features_between(whole, first, last, self._usual)
+        if len(heard) < _LEAST_FRAMES:
+            return None
+        templates = [self._template(phrase, voice_name) for phrase in phrases for voice_name in VOICES]
+        return self._excesses(templates, heard, alone=True)
+
+    def _excesses(self, templates: list[Features], heard: Features, *, alone: bool) -> npt.NDArray[np.float64]:
+        """Return each phrase's excess: the mean of its two best voices'."""
         costs, starts, ends = _laid_within(templates, heard)
         anything = np.concatenate([[0.0], np.cumsum(_distances(self._codes, heard).min(axis=0))])
         covered = np.maximum(anything[ends + 1] - anything[starts], 1e-3)
@@ -87,9 +109,7 @@ class Templates:
         if alone:
             share = covered / anything[-1]
             excesses = excesses * share + _BESIDE * (1 - share)
-        excess = np.sort(excesses.reshape(len(phrases), -1), axis=1)[:, :2].mean(axis=1)
-        index = int(excess.argmin())
-        return Fit(phrases[index], float(excess[index]))
+        return np.asarray(np.sort(excesses.reshape(-1, len(VOICES)), axis=1)[:, :2].mean(axis=1))
 
     def _template(self, phrase: str, voice_name: str) -> Features:
         key = (phrase, voice_name)
