@@ -150,7 +150,8 @@ class Playback:
             else:
                 item.run, item.run_sent = self._runs, 0
             self._place(out, item)
-        for piece in split(frame, self._mark_every):
+        whole = self._since_mark + frame.size_bytes <= self._mark_at_most
+        for piece in (frame,) if whole else split(frame, self._mark_every):
             size = piece.size_bytes
             if self._since_mark and self._since_mark + size > self._mark_at_most:
                 self._place(out, item)
