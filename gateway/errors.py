@@ -9,7 +9,8 @@
     │   └── ModelError              a Realtime endpoint: connecting, authenticating, or its wire
     │       └── ModelRefused          it answered "no" at the door; carries status and the remedy
     ├── Forbidden                   a signature, token or key that does not hold; never says which check failed
-    └── SpeechError                 a local speech engine is missing or failed
+    ├── SpeechError                 a local speech engine is missing or failed
+    └── ToolError                   a tool could not do what the model asked; told to the model, and the call goes on
 
 A peer's fault and ours are different classes. A core raises; only a driver catches, and it copes and counts, or ends
 the call with exactly one :class:`Ending`. Messages name the thing, the value, what was wanted and the next step; they
@@ -61,13 +62,19 @@ class ModelError(PeerError):
 class ModelRefused(ModelError):
     """The endpoint refused the session at the door.
 
-    ``status`` is the HTTP status of the upgrade (0 if there was none); ``retryable``: whether another try can help.
+    ``status`` is the HTTP status of the upgrade (0 if there was none); ``retryable``: whether another try can help;
+    ``cause``: a fixed word such as ``wrong_key`` or ``unknown_model``, empty if it is not known; ``remedy``: the end of
+    the message, what to do.
     """
 
-    def __init__(self, message: str, *, status: int = 0, retryable: bool = False) -> None:
+    def __init__(
+        self, message: str, *, status: int = 0, retryable: bool = False, cause: str = "", remedy: str = ""
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retryable = retryable
+        self.cause = cause
+        self.remedy = remedy
 
 
 class Forbidden(GatewayError):
@@ -80,6 +87,18 @@ class Forbidden(GatewayError):
 
 class SpeechError(GatewayError):
     """A local speech engine is missing or failed; the message names the cure."""
+
+
+class ToolError(GatewayError):
+    """A tool could not do what it was asked. The operator's own tools raise it, too: the message is for the model.
+
+    ``kind`` is a fixed word for the model to go by; ``retry``: whether the same call may succeed later.
+    """
+
+    def __init__(self, message: str, *, kind: str = "failed", retry: bool = False) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retry = retry
 
 
 class Party(StrEnum):

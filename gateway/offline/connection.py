@@ -15,7 +15,9 @@ from websockets.exceptions import ConnectionClosed
 
 from gateway.audio.format import PCM16_24K
 from gateway.clock import Clock
-from gateway.offline.events import Close, Output, Send, to_frame
+from gateway.offline.beta import Tongue
+from gateway.offline.events import Close, Output, Send
+from gateway.offline.refusals import Refused
 from gateway.offline.session import Session
 from gateway.offline.speech_desk import SpeechDesk
 from gateway.offline.speech_jobs import Job, Recognise, Speak
@@ -32,12 +34,20 @@ class Connection:
     """Carries a session over a socket until either ends."""
 
     def __init__(
-        self, socket: ServerConnection, session: Session, desk: SpeechDesk, clock: Clock, *, read_delay_ms: int = 0
+        self,
+        socket: ServerConnection,
+        session: Session,
+        desk: SpeechDesk,
+        clock: Clock,
+        *,
+        tongue: Tongue,
+        read_delay_ms: int = 0,
     ) -> None:
         self._socket = socket
         self._session = session
         self._desk = desk
         self._clock = clock
+        self._tongue = tongue
         self._read_delay_s = read_delay_ms / 1000
         self._unsent: asyncio.Queue[str | Close] = asyncio.Queue()
         self._unsent_bytes = 0
@@ -66,13 +76,20 @@ class Connection:
                 if self._read_delay_s:
                     await asyncio.sleep(self._read_delay_s)
                 config = self._session.config
-                self._perform(self._session.receive(frame, self._clock.now_ms()))
+                self._perform(self._receive(frame))
                 if self._session.closed:
                     return
                 if self._session.config is not config:
                     self._prepare()
         except ConnectionClosed as closed:
             log.info("local_connection_lost", code=closed.rcvd.code if closed.rcvd else 1006)
+
+    def _receive(self, frame: str | bytes) -> list[Output]:
+        try:
+            understood = self._tongue.read(frame)
+        except Refused as why:
+            return self._session.refuse(why)
+        return self._session.receive(understood, self._clock.now_ms())
 
     async def _write(self) -> None:
         try:
@@ -96,9 +113,9 @@ class Connection:
         for output in outputs:
             match output:
                 case Send(event=event):
-                    frame = to_frame(event)
-                    self._unsent_bytes += len(frame)
-                    self._unsent.put_nowait(frame)
+                    for frame in self._tongue.write(event):
+                        self._unsent_bytes += len(frame)
+                        self._unsent.put_nowait(frame)
                 case Recognise() | Speak():
                     task = asyncio.create_task(self._do(output))
                     self._jobs.add(task)

@@ -1,7 +1,9 @@
 """Who is let in: the upgrade request of a connection, judged before any session exists.
 
-Refusals are HTTP answers with the API's error body. What the query asks for (``model``, ``intent=transcription``) and
-what the test-only ``x-fault`` header asks for become an :class:`Admission`.
+Three doors lead in: OpenAI's, beta if the ``OpenAI-Beta`` header says so; ``/openai/v1/realtime``, Azure's GA; and
+``/openai/realtime``, Azure's preview, which is beta. Refusals are HTTP answers with the API's error body. What the
+query asks for (``model`` or ``deployment``, ``intent=transcription``) and what the test-only ``x-fault`` header asks
+for become an :class:`Admission`.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ class Admission:
     model: str
     transcription_only: bool
     faults: Faults
+    beta: bool = False
+    """Whether it speaks the beta protocol."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +65,12 @@ def admit(
     query = {name: values[-1] for name, values in parse_qs(url.query).items()}
     if not url.path.endswith("/realtime"):
         return _no(404, message=f"no Realtime endpoint at {url.path}; it is at /v1/realtime")
-    if token is not None and not may_enter(headers, token):
+    form = _form(url.path, headers)
+    if token is not None and not may_enter(headers, token, by_key=form.is_azure):
         return _no(401, message="incorrect API key provided")
-    if "openai-beta" in headers:
-        return _no(400, "beta_api_not_supported", "only the GA protocol is served; leave the OpenAI-Beta header out")
+    wrong = form.refusal(query)
+    if wrong is not None:
+        return wrong
     if "call_id" in query:
         return _no(404, "call_id_not_found", "this server holds no calls to attach to")
     if faults_by_header and FAULT_HEADER in headers:
@@ -75,15 +81,51 @@ def admit(
     if faults.refuse:
         return _no(faults.refuse, message=f"refused with {faults.refuse} by a fault switch")
     transcription = query.get("intent") == "transcription"
-    if "model" not in query and not transcription:
-        return _no(400, "missing_model", "a 'model' is wanted in the query")
-    return Admission(model=query.get("model", "local"), transcription_only=transcription, faults=faults)
+    if transcription and form.beta:
+        return _no(400, "beta_api_not_supported", "transcription sessions are served in the GA protocol only")
+    if form.model_key not in query and not transcription:
+        return _no(400, "missing_model", f"a '{form.model_key}' is wanted in the query")
+    return Admission(
+        model=query.get(form.model_key, "local"), transcription_only=transcription, faults=faults, beta=form.beta
+    )
 
 
-def may_enter(headers: Mapping[str, str], token: str) -> bool:
-    """Return whether the request carries the token as a bearer."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One of the forms in which hosted services offer the protocol."""
+
+    beta: bool = False
+    is_azure: bool = False
+
+    @property
+    def model_key(self) -> str:
+        """What the query calls the model."""
+        return "deployment" if self.is_azure and self.beta else "model"
+
+    def refusal(self, query: Mapping[str, str]) -> TurnedAway | None:
+        """Return how Azure answers a version that is missing in preview, or present in GA."""
+        if not self.is_azure or self.beta == ("api-version" in query):
+            return None
+        if self.beta:
+            return _no(404, "404", "Resource not found")
+        return _no(401, "401", "access denied; GA takes no api-version")
+
+
+def _form(path: str, headers: Mapping[str, str]) -> _Form:
+    if path.endswith("/openai/v1/realtime"):
+        return _Form(is_azure=True)
+    if path.endswith("/openai/realtime"):
+        return _Form(is_azure=True, beta=True)
+    return _Form(beta="realtime=v1" in headers.get("openai-beta", ""))
+
+
+def may_enter(headers: Mapping[str, str], token: str, *, by_key: bool = False) -> bool:
+    """Return whether the request carries the token as a bearer, or with ``by_key`` in Azure's header for keys."""
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    given = [bearer] if scheme.lower() == "bearer" else []
+    if by_key and "api-key" in headers:
+        given.append(headers["api-key"])
+    return any(hmac.compare_digest(one.strip().encode(), token.encode()) for one in given)
 
 
 def _no(status: int, code: str | None = None, message: str = "") -> TurnedAway:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.errors import ConfigurationError
+from gateway.offline.hosted import HOSTED
 
 Milliseconds = Annotated[int, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
@@ -23,6 +24,14 @@ class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     refuse: int = 0
     """HTTP status that the upgrade is refused with: 400, 401, 403, 404, 429 or 503."""
+    hosted: str = ""
+    """The session is refused as a hosted endpoint does it: a name of ``hosted.HOSTED``, such as ``azure_no_role``."""
+    refuse_setup: str = ""
+    """Every ``session.update`` is refused for this parameter, such as ``session.type`` by an endpoint that is beta."""
+    models: str = ""
+    """What the lists of models and deployments name, divided by ``|``; without it there is no list."""
+    clock_skew_s: int = 0
+    """By how much the ``Date`` of HTTP answers is ahead."""
     created_delay_ms: Milliseconds = 0
     """``response.created`` comes this late."""
     expire_after_ms: Milliseconds = 0
@@ -41,6 +50,8 @@ class Faults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fail_code: str = "server_error"
     fail_transcription: Count = 0
     """The n-th transcription of the session fails."""
+    transcription_code: str = "transcription_failed"
+    """The code that it fails with; Azure's is ``DeploymentNotFound``."""
     transcription_delay_ms: Milliseconds = 0
     """Every transcript comes so long after it is known: with a few seconds, long after the answer."""
     late_deltas_ms: Milliseconds = 0
@@ -96,4 +107,6 @@ def check_faults(values: object, where: str) -> Faults:
         raise ConfigurationError(f"{where}: {error}; known: {', '.join(Faults.__struct_fields__)}") from error
     if faults.refuse and faults.refuse not in _REFUSALS:
         raise ConfigurationError(f"{where}: refuse={faults.refuse} is not one of {sorted(_REFUSALS)}")
+    if faults.hosted and faults.hosted not in HOSTED:
+        raise ConfigurationError(f"{where}: hosted={faults.hosted} is not one of {', '.join(HOSTED)}")
     return faults

@@ -104,7 +104,7 @@ class Transcripts:
         """Write a turn down, from listening or from words that are known."""
         self._count += 1
         if self._count == self._faults.fail_transcription:
-            source = Wording(failed="transcription_failed")
+            source = Wording(failed=self._faults.transcription_code)
         if isinstance(source, Wording):
             self._plan(entry, source, now_ms)
         else:

@@ -1,4 +1,4 @@
-"""The embedded local Realtime server: the GA protocol on a loopback port, in a process of its own.
+"""The embedded local Realtime server, GA and beta, OpenAI's form and Azure's, in a process of its own.
 
     python -m gateway.offline.server --port 0 --token-env TOKEN --parent-pipe
 
@@ -19,6 +19,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -31,10 +32,12 @@ from websockets.http11 import Request, Response
 
 from gateway.clock import Clock, SystemClock
 from gateway.errors import ConfigurationError
+from gateway.offline.beta import BetaTongue, GaTongue, Tongue
 from gateway.offline.brain import Brain
 from gateway.offline.connection import Connection
 from gateway.offline.door import Admission, TurnedAway, admit, may_enter
 from gateway.offline.faults import NO_FAULTS, Faults, parse_faults
+from gateway.offline.hosted import HOSTED, Answered, Ended, models_listed
 from gateway.offline.mind import Mind
 from gateway.offline.report import ServerReport, SessionReport, session_report
 from gateway.offline.script import Script, ScriptMind, SessionScript, load_script
@@ -47,6 +50,8 @@ from gateway.telemetry.log import configure_logging
 
 PATH: Final = "/v1/realtime"
 REPORT_PATH: Final = "/report"
+LISTS: Final = ("/models", "/openai/deployments")
+"""Ends of paths where hosted endpoints list what they have."""
 HEALTH_PATH: Final = "/healthz"
 MAX_REPORTS: Final = 100
 CLOSE_LIMIT_S: Final = 1.0
@@ -155,6 +160,9 @@ class LocalServer:
             if config.token is not None and not may_enter(_headers(request), config.token):
                 return _answer(socket, HTTPStatus.UNAUTHORIZED, {"error": "a bearer token is wanted"})
             return _answer(socket, HTTPStatus.OK, msgspec.to_builtins(self.report()))
+        hosted = self._hosted(socket, request)
+        if hosted is not None:
+            return hosted
         judged = self._admit(request)
         if isinstance(judged, TurnedAway):
             log.info("local_connection_refused", status=judged.status.value, code=judged.code)
@@ -164,6 +172,24 @@ class LocalServer:
         if sum(visit.is_open for visit in self._visits.values()) >= config.max_sessions:
             return _answer(socket, HTTPStatus.TOO_MANY_REQUESTS, {"error": "all sessions are taken"})
         return None
+
+    def _hosted(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Answer as a hosted endpoint would: with what it lists, or with a refusal that a fault asks for."""
+        faults = self._scripted_faults().or_else(self._config.faults)
+        path = request.path.partition("?")[0]
+        refusal = HOSTED.get(faults.hosted)
+        if path.endswith(LISTS):
+            listed = models_listed(faults.models) if faults.models else {"error": {"code": "404", "message": "no list"}}
+            response = _answer(socket, HTTPStatus.OK if faults.models else HTTPStatus.NOT_FOUND, listed)
+        elif isinstance(refusal, Answered):
+            status = HTTPStatus(refusal.status)
+            response = socket.respond(status, refusal.page) if refusal.page else _answer(socket, status, refusal.body)
+        else:
+            return None
+        if faults.clock_skew_s:
+            del response.headers["Date"]
+            response.headers["Date"] = formatdate(self._clock.wall_s() + faults.clock_skew_s, usegmt=True)
+        return response
 
     def _admit(self, request: Request) -> Admission | TurnedAway:
         config = self._config
@@ -187,6 +213,11 @@ class LocalServer:
         assert socket.request is not None
         admission = self._admit(socket.request)
         assert isinstance(admission, Admission)
+        refusal = HOSTED.get(admission.faults.hosted)
+        if isinstance(refusal, Ended):
+            await socket.send(json.dumps(refusal.event))
+            await socket.close(refusal.close_code, refusal.reason)
+            return
         config, script = self._config, self._config.script
         mind: Mind = Brain() if script is None else ScriptMind(self._scripted())
         self._count += 1
@@ -200,7 +231,17 @@ class LocalServer:
         session = Session(options, mind, wall_s=self._clock.wall_s(), make_activity=self._make_activity)
         visit = _Visit(session, mind)
         self._remember(visit)
-        connection = Connection(socket, session, self._desk, self._clock, read_delay_ms=admission.faults.read_delay_ms)
+        tongue: Tongue = GaTongue()
+        if admission.beta:
+            tongue = BetaTongue(session.conversation_id, lambda: session.ids.new("event"))
+        connection = Connection(
+            socket,
+            session,
+            self._desk,
+            self._clock,
+            tongue=tongue,
+            read_delay_ms=admission.faults.read_delay_ms,
+        )
         log.info("local_session_started", session_id=session.config.id, model=admission.model)
         try:
             await connection.run()

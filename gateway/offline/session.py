@@ -102,11 +102,12 @@ class Session:
         self.config = self._first_config(wall_s)
         audio = self.config.audio.input
         self._input = InputAudioBuffer(wire_format(audio.format), audio.turn_detection, make_activity)
+        self.conversation_id = self.ids.new("conv")
         self._responses = Responses(
             Surroundings(
                 outbox=self._outbox,
                 conversation=self.conversation,
-                conversation_id=self.ids.new("conv"),
+                conversation_id=self.conversation_id,
                 mind=mind,
                 jobs=self._jobs,
                 hearing=self._hearing,
@@ -153,6 +154,13 @@ class Session:
             self._refuse(kind, why)
         for stunt in self._mind.noticed(kind, frame):
             self._stunt(stunt, now_ms)
+        return self._take()
+
+    def refuse(self, why: Refused) -> list[wire.Output]:
+        """Refuse a frame that could not be read as an event of this session."""
+        if self.closed:
+            return []
+        self._refuse("", why)
         return self._take()
 
     def finish(self, job_id: int, result: Result, now_ms: float) -> list[wire.Output]:
@@ -265,6 +273,8 @@ class Session:
             self._transcripts.begin(entry, source, now_ms)
 
     def _update(self, event: UpdateSession) -> None:
+        if param := self._faults.refuse_setup:
+            raise Refused("unknown_parameter", f"Unknown parameter: '{param}'.", param=param)
         self.config = updated(
             self.config,
             event.session,

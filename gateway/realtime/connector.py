@@ -18,14 +18,16 @@ from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
 from gateway.clock import Clock
-from gateway.contracts.model import ModelCapabilities, SessionLost
+from gateway.contracts.model import ModelCapabilities, ModelFault, SessionLost
 from gateway.errors import ConfigurationError, ModelError, ModelRefused
+from gateway.realtime.capabilities import lowered
 from gateway.realtime.client import SocketClient, SocketLimits, Upgrade
-from gateway.realtime.credentials import ApiKey, Credential, NoCredential, Secret, without_secrets
+from gateway.realtime.credentials import Credential, NoCredential, Secret, without_secrets
 from gateway.realtime.dialect import ConnectRequest, DialectFactory
 from gateway.realtime.ga_url import shown
-from gateway.realtime.openai_ga import OpenAiGa
-from gateway.realtime.refusals import refusal
+from gateway.realtime.kinds import kind_of
+from gateway.realtime.listing import Listing, list_models, with_what_exists
+from gateway.realtime.refusals import ended_at_once, refusal, setup_refused
 from gateway.realtime.session import RealtimeSession
 from gateway.settings.schema import EndpointSettings
 from gateway.telemetry.wire import WireTrace
@@ -40,14 +42,14 @@ class RealtimeConnector:
         name: the endpoint's name in the settings.
         settings: what they say of it; ``url`` must be filled in for the local server.
         clock: times the connecting.
-        dialect: makes each session's dialect; the GA protocol unless another is given.
-        credential: gives the secret; the settings' ``api_key`` unless another is given.
-        limits: time and size limits of the sockets.
+        dialect: makes each session's dialect; that of the endpoint's kind unless another is given.
+        credential: gives the secret; what the settings say of key or Entra ID unless another is given.
+        limits: time and size limits of the sockets; those of the settings unless others are given.
         trace: sees every message (:func:`gateway.telemetry.wire.tracer`).
         tls: for ``wss://``; the system's trusted certificates unless another is given.
 
     Raises:
-        ConfigurationError: the settings can't be meant for this type of endpoint.
+        ConfigurationError: the settings can't be meant for this type of endpoint, or its plug-in can't be loaded.
 
     """
 
@@ -57,7 +59,7 @@ class RealtimeConnector:
         settings: EndpointSettings,
         *,
         clock: Clock,
-        dialect: DialectFactory = OpenAiGa,
+        dialect: DialectFactory | None = None,
         credential: Credential | None = None,
         limits: SocketLimits | None = None,
         trace: WireTrace | None = None,
@@ -66,12 +68,14 @@ class RealtimeConnector:
         self._name = name
         self._settings = settings
         self._clock = clock
-        self._make_dialect = dialect
-        self._credential = credential if credential is not None else _credential(name, settings)
-        self._limits = limits if limits is not None else SocketLimits()
+        kind = kind_of(name, settings)
+        self._make_dialect = dialect or kind.dialect
+        self._credential = credential if credential is not None else kind.credential(name, settings)
+        self._limits = limits if limits is not None else _limits(settings)
         self._trace = trace
-        trial = dialect(name, settings)
-        self._capabilities = trial.capabilities
+        self._has_explained = False
+        trial = self._make_dialect(name, settings)
+        self._capabilities = lowered(trial.capabilities, settings.capabilities)
         uri = _parsed(name, trial.connect_request(None).url)
         # Loading the trusted certificates takes tens of milliseconds of disk and CPU: now, and not within a call.
         self._tls = (tls if tls is not None else _system_tls()) if uri.secure else None
@@ -107,7 +111,8 @@ class RealtimeConnector:
                 secret = await self._credential.secret()
                 attempt.secret = secret
                 attempt.stage = "no connection was made"
-                client = await self._dial(dialect.connect_request(secret), session, attempt)
+                attempt.request = dialect.connect_request(secret)
+                client = await self._dial(attempt.request, session, attempt)
                 attempt.stage = "the upgrade to a WebSocket was not answered"
                 attempt.judge(await client.upgraded)
                 attempt.stage = "the socket is open and the endpoint says nothing"
@@ -120,12 +125,47 @@ class RealtimeConnector:
                 f"{attempt.where} did not answer within {limit_ms} ms: {attempt.stage}; "
                 "check the network and url, or raise connect_timeout_ms"
             ) from None
+        except ModelRefused as refused:
+            session.abort()
+            attempt.drop()
+            raise await self._explained(refused, attempt.request) from None
         except BaseException:
             session.abort()
             attempt.drop()
             raise
         log.debug("model_connected", endpoint=self._name, took_ms=round(self._clock.now_ms() - began_ms))
         return session
+
+    async def close(self) -> None:
+        """Let go of what connecting needed; live sessions go on, and no further one is opened."""
+        await self._credential.close()
+
+    async def list_models(self) -> Listing:
+        """Return what the endpoint has, by name.
+
+        Raises:
+            NotListed: it does not say (:mod:`gateway.realtime.listing`).
+            ModelError: there is no credential to ask with.
+
+        """
+        dialect = self._make_dialect(self._name, self._settings)
+        return await list_models(dialect.connect_request(await self._credential.secret()), tls=self._tls)
+
+    @property
+    def address(self) -> str:
+        """Where sessions are opened: a ``ws(s)://`` URL without its query, which may hold a key."""
+        return shown(self._make_dialect(self._name, self._settings).connect_request(None).url)
+
+    def setup_refused(self, fault: ModelFault) -> ModelRefused:
+        """Return what it means, and what to do, that the endpoint refused a session's set-up."""
+        return setup_refused(f"endpoint {self._name!r} ({self.address})", fault, url=self.address)
+
+    async def _explained(self, refused: ModelRefused, request: ConnectRequest | None) -> ModelRefused:
+        """Return the first refusal for a wrong model together with what there is; the next ones need no repetition."""
+        if request is None or self._has_explained:
+            return refused
+        self._has_explained = True
+        return await with_what_exists(refused, request, self._tls)
 
     async def _dial(self, request: ConnectRequest, session: RealtimeSession, attempt: _Attempt) -> SocketClient:
         uri = _parsed(self._name, request.url)
@@ -159,6 +199,7 @@ class _Attempt:
     url: str
     stage: str = "the credential was not given"
     secret: Secret | None = None
+    request: ConnectRequest | None = None
     client: SocketClient | None = None
 
     @property
@@ -166,12 +207,23 @@ class _Attempt:
         """The endpoint by name and URL; never its query, which may hold a key."""
         return f"endpoint {self.endpoint!r} ({self.url})"
 
+    @property
+    def _asked_at(self) -> str:
+        return self.request.url if self.request is not None else ""
+
     def judge(self, upgrade: Upgrade) -> None:
         """Raise unless the upgrade was granted."""
         if upgrade.status == 101:
             return
         if upgrade.status:
-            raise refusal(self.where, upgrade.status, upgrade.body, location=upgrade.location, secret=self.secret)
+            raise refusal(
+                self.where,
+                upgrade.status,
+                upgrade.body,
+                location=upgrade.location,
+                secret=self.secret,
+                url=self._asked_at,
+            )
         fault = without_secrets(upgrade.fault, self.secret)
         raise ModelError(f"{self.where} is no WebSocket: {fault}; check url")
 
@@ -179,13 +231,7 @@ class _Attempt:
         """Raise if the session was lost before it began."""
         if lost is None:
             return
-        said = without_secrets(session.first_fault, self.secret)
-        quoted = f" ({said})" if said else ""
-        remedy = "try again" if lost.retryable else "check api_key, model and the account behind the key"
-        raise ModelRefused(
-            f"{self.where} took the connection and ended the session at once: {lost.reason}{quoted}; {remedy}",
-            retryable=lost.retryable,
-        )
+        raise ended_at_once(self.where, lost, session.first_fault, secret=self.secret, url=self._asked_at)
 
     def drop(self) -> None:
         """Let go of a connection that came to nothing."""
@@ -193,8 +239,8 @@ class _Attempt:
             self.client.abort()
 
 
-def _credential(name: str, settings: EndpointSettings) -> Credential:
-    return NoCredential() if settings.api_key is None else ApiKey(settings.api_key, endpoint=name)
+def _limits(settings: EndpointSettings) -> SocketLimits:
+    return SocketLimits(ping_every_ms=settings.ws_ping_s * 1000, pong_within_ms=settings.ws_pong_timeout_s * 1000)
 
 
 def _parsed(name: str, url: str) -> WebSocketURI:

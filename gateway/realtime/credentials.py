@@ -7,14 +7,20 @@ passed through :func:`without_secrets` before anybody reads it.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+import structlog
 from pydantic import SecretStr
 
 from gateway.errors import ConfigurationError
+from gateway.settings.secret_file import SecretInFile
+from gateway.settings.substitute import NotSubstituted
+
+log = structlog.get_logger()
 
 
 class SecretKind(StrEnum):
@@ -49,34 +55,52 @@ class Credential(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Let go of what was opened to get secrets; none is asked for afterwards."""
+        ...
+
 
 class ApiKey:
-    """A key from the settings.
+    """A key from the settings; one that lies in a file is read again for every session.
 
     Raises:
         ConfigurationError: the key holds something that can't stand in a header.
 
     """
 
-    __slots__ = ("_secret",)
+    __slots__ = ("_endpoint", "_secret", "_source")
 
     def __init__(self, key: SecretStr, *, endpoint: str) -> None:
-        # A key read from a file ends with its line break; that much is forgiven.
-        value = key.get_secret_value().strip()
-        if not value:
-            raise ConfigurationError(f"endpoints.{endpoint}.api_key is empty; give a key, or leave the line out")
-        if not (value.isascii() and value.isprintable()) or " " in value:
-            raise ConfigurationError(
-                f"endpoints.{endpoint}.api_key holds a space, a line break or a character outside ASCII; copy it again"
-            )
-        self._secret = Secret(SecretKind.API_KEY, value)
+        self._endpoint = endpoint
+        self._source = key if isinstance(key, SecretInFile) else None
+        self._secret = _key(key.get_secret_value(), endpoint)
 
     async def secret(self) -> Secret | None:
-        """Return the key."""
+        """Return the key. One that can't be read again, or makes no sense, leaves the last good one in use."""
+        if self._source is not None:
+            try:
+                self._secret = _key(await asyncio.to_thread(self._source.reread), self._endpoint)
+            except (NotSubstituted, ValueError, ConfigurationError) as error:
+                log.warning("model_key_not_reread", endpoint=self._endpoint, why=str(error))
         return self._secret
+
+    async def close(self) -> None:
+        """Do nothing: a key is not held open."""
 
     def __repr__(self) -> str:
         return "ApiKey(••••)"
+
+
+def _key(text: str, endpoint: str) -> Secret:
+    # A key read from a file ends with its line break; that much is forgiven.
+    value = text.strip()
+    if not value:
+        raise ConfigurationError(f"endpoints.{endpoint}.api_key is empty; give a key, or leave the line out")
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ConfigurationError(
+            f"endpoints.{endpoint}.api_key holds a space, a line break or a character outside ASCII; copy it again"
+        )
+    return Secret(SecretKind.API_KEY, value)
 
 
 class NoCredential:
@@ -87,6 +111,9 @@ class NoCredential:
     async def secret(self) -> Secret | None:
         """Return None."""
         return None
+
+    async def close(self) -> None:
+        """Do nothing."""
 
 
 _KEY_LIKE: Final = re.compile(r"\b(?:sk|ek|pk|rk)[-_][^\s\"',;]+|(?i:bearer)\s+[^\s\"',;]+")

@@ -5,6 +5,9 @@ which messages a command becomes and what an arriving message means. It never wa
 socket; :mod:`gateway.realtime.session` drives it. A further provider is one more file with a class like this: one
 that speaks first (``hello``), one that takes audio in binary messages (``binary_audio``), at other rates
 (``capabilities``), or one without truncation (``truncate`` then returns no message).
+
+Ids that a dialect has to make up, because its endpoint names none, are never used twice in a process: a call may have
+several sessions, one after the other, and takes an id for what it was in the one before.
 """
 
 from __future__ import annotations
@@ -116,7 +119,11 @@ class Dialect(Protocol):
         """Return the messages that add a written item."""
         ...
 
-    def tool_result(self, tool_call_id: str, output: str) -> list[bytes]:
+    def add_tool_call(self, tool_call_id: str, name: str, arguments: str, item_id: str | None = None) -> list[bytes]:
+        """Return the messages that add a tool call which the model made in another session."""
+        ...
+
+    def tool_result(self, tool_call_id: str, output: str, item_id: str | None = None) -> list[bytes]:
         """Return the messages that answer a tool call."""
         ...
 

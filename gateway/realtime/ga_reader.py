@@ -215,19 +215,27 @@ class GaReader:
         self.welcomed = True
         self._session = wire_parts.part(event.session, wire_parts.SessionBody) or self._session
         events: list[ModelEvent] = [SessionReady(self._session.id or "", self._session.expires_at)]
-        settled = wire_parts.part(event.session, wire_parts.SessionAudio)
-        audio = (settled.audio if settled else None) or wire_parts.AudioBody()
-        for side, asked, direction in (
-            ("input", self.input_format, audio.input),
-            ("output", self.output_format, audio.output),
-        ):
-            got = direction.format.type if direction and direction.format else None
-            if got is not None and got != media_type(asked):
-                message = (
-                    f"audio.{side}.format is {got} although {media_type(asked)} was asked for; it would sound as noise"
-                )
+        for place, got, asked in self.settled_formats(event.session):
+            if got is not None and got != asked:
+                message = f"{place} is {got} although {asked} was asked for; it would sound as noise"
                 events.append(ModelFault("format_refused", message, "configure"))
         return events
+
+    def settled_formats(self, session: msgspec.Raw) -> tuple[tuple[str, str | None, str], ...]:
+        """Return of each direction of audio the field, what the session says there, and what was asked for."""
+        settled = wire_parts.part(session, wire_parts.SessionAudio)
+        audio = (settled.audio if settled else None) or wire_parts.AudioBody()
+        return tuple(
+            (
+                f"audio.{side}.format",
+                direction.format.type if direction and direction.format else None,
+                media_type(asked),
+            )
+            for side, asked, direction in (
+                ("input", self.input_format, audio.input),
+                ("output", self.output_format, audio.output),
+            )
+        )
 
     def _error(self, error: wire.ErrorBody) -> list[ModelEvent]:
         code = error.code or error.type or "unknown"

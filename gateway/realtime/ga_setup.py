@@ -95,10 +95,14 @@ def transcription_object(transcription: Transcription) -> dict[str, Any]:
     made: dict[str, Any] = {"model": transcription.model}
     if transcription.language is not None:
         made["language"] = transcription.language
+    if transcription.languages:
+        made["languages"] = list(transcription.languages)
     if transcription.prompt is not None:
         made["prompt"] = writable(transcription.prompt)
     if transcription.keywords:
         made["keywords"] = list(transcription.keywords)
+    if transcription.delay is not None:
+        made["delay"] = transcription.delay
     return made
 
 

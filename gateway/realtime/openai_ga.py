@@ -1,7 +1,7 @@
-"""The Realtime API (GA) as a dialect: OpenAI itself, endpoints compatible with it, and the embedded local server.
+"""The Realtime API (GA) as a dialect: OpenAI, Azure OpenAI, endpoints compatible with them, and the local server.
 
-Says where to connect and turns commands into messages; what comes back is read by :mod:`gateway.realtime.ga_reader`.
-The beta protocol is not spoken: no ``OpenAI-Beta`` header is ever sent.
+Turns commands into messages; where to connect is said by :mod:`gateway.realtime.door`, and what comes back is read by
+:mod:`gateway.realtime.ga_reader`. What the beta protocol says otherwise is in :mod:`gateway.realtime.openai_beta`.
 
 Source: Realtime API reference (GA), read November 2026.
 """
@@ -9,27 +9,32 @@ Source: Realtime API reference (GA), read November 2026.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from gateway import __version__
 from gateway.audio.format import AudioFrame
-from gateway.contracts.model import ModelCapabilities, ModelEvent, ResponseRequest, SessionLost, SessionSetup
-from gateway.errors import ConfigurationError
+from gateway.contracts.model import (
+    InputItem,
+    InputText,
+    ModelCapabilities,
+    ModelEvent,
+    ResponseRequest,
+    SessionLost,
+    SessionSetup,
+)
 from gateway.realtime import ga_setup
 from gateway.realtime import wire_client as say
 from gateway.realtime.audio_path import append_message
-from gateway.realtime.capabilities import CAPABILITIES
+from gateway.realtime.capabilities import capabilities_of
 from gateway.realtime.credentials import Secret
 from gateway.realtime.dialect import ConnectRequest
+from gateway.realtime.door import door_of
 from gateway.realtime.ga_reader import GaReader
-from gateway.realtime.ga_url import OPENAI_BASE_URL, realtime_url
 from gateway.realtime.refusals import lost_by_close
 from gateway.settings.schema import EndpointSettings
 
-_OWN_MODEL: Final[Mapping[str, str]] = {"local": "local"}
-"""What to ask a type of endpoint for that has one model only; a session always names one."""
-
 _PLAIN_CHOICES: Final = frozenset({"auto", "none", "required"})
+_CALL_ID_CHARACTERS: Final = 32
+"""The longest id of a tool call that a client may make."""
 
 
 class OpenAiGa:
@@ -40,20 +45,24 @@ class OpenAiGa:
         settings: what the settings say of it.
 
     Raises:
-        ConfigurationError: url, model, organization or a session field can't be meant.
+        ConfigurationError: url, model, deployment, organization or a session field can't be meant.
 
     """
 
     binary_audio: Final = False
+    reader: ClassVar[type[GaReader]] = GaReader
+    """Reads what the endpoint says."""
+    written_by_model: ClassVar[str] = "output_text"
+    """What the model's own words are, where they are written into the conversation."""
 
     def __init__(self, endpoint: str, settings: EndpointSettings) -> None:
-        self._capabilities = CAPABILITIES[settings.type]
-        self._url = realtime_url(
-            _base_url(endpoint, settings), settings.model or _OWN_MODEL.get(settings.type), endpoint=endpoint
-        )
-        self._headers = _headers(endpoint, settings)
-        ga_setup.merged({}, settings.session)
-        self._reader = GaReader()
+        self._capabilities = capabilities_of(settings)
+        self._settings = settings
+        self._door = door_of(endpoint, settings)
+        self._check_session_fields()
+        self._reader = self.reader()
+        self._shortened: dict[str, str] = {}
+        """Tool calls of another session whose ids were too long to be told again, and the ids they have here."""
 
     @property
     def capabilities(self) -> ModelCapabilities:
@@ -73,9 +82,8 @@ class OpenAiGa:
     # --- connecting ------------------------------------------------------------------------------------------------
 
     def connect_request(self, secret: Secret | None) -> ConnectRequest:
-        """Return the URL with its model, and the headers; any kind of secret is a bearer."""
-        authorization = (("Authorization", f"Bearer {secret.value}"),) if secret is not None else ()
-        return ConnectRequest(self._url, authorization + self._headers)
+        """Return the URL with its model, and the headers."""
+        return self._door.request(secret)
 
     def hello(self) -> list[bytes]:
         """Return nothing: the endpoint speaks first."""
@@ -100,7 +108,7 @@ class OpenAiGa:
     def configure(self, setup: SessionSetup) -> list[bytes]:
         """Return a ``session.update`` with the whole set-up, without the voice once the model has spoken."""
         self._reader.input_format, self._reader.output_format = setup.input_format, setup.output_format
-        session = ga_setup.session_object(setup, with_voice=not self._reader.has_spoken)
+        session = self._session(setup, with_voice=not self._reader.has_spoken)
         return [say.encode(say.SessionUpdate(event_id=say.event_id("configure"), session=session))]
 
     def append(self, frame: AudioFrame) -> bytes:
@@ -113,21 +121,9 @@ class OpenAiGa:
 
     def respond(self, request: ResponseRequest) -> list[bytes]:
         """Return a ``response.create`` whose metadata carries the tag."""
-        body: dict[str, Any] = {"metadata": {"tag": request.tag}}
         if request.out_of_band:
-            body["conversation"] = "none"
             self._reader.expect_beside(request.tag)
-        if request.without_history:
-            body["input"] = []
-        if request.text_only:
-            body["output_modalities"] = ["text"]
-        if request.instructions is not None:
-            body["instructions"] = say.writable(request.instructions)
-        if request.tools is not None:
-            body["tools"] = ga_setup.tool_objects(request.tools)
-        if request.tool_choice is not None:
-            body["tool_choice"] = _tool_choice(request.tool_choice)
-        response = say.ResponseBody(**body)
+        response = say.ResponseBody(**self._response(request))
         return [say.encode(say.ResponseCreate(event_id=say.event_id("respond", request.tag), response=response))]
 
     def cancel(self, response_id: str) -> list[bytes]:
@@ -150,50 +146,72 @@ class OpenAiGa:
     def add_message(
         self, role: Literal["user", "assistant", "system"], text: str, item_id: str | None = None
     ) -> list[bytes]:
-        """Return a ``conversation.item.create`` of a written message; the model's own words are ``output_text``."""
-        kind = "output_text" if role == "assistant" else "input_text"
-        content = [{"type": kind, "text": say.writable(text)}]
-        item: dict[str, Any] = {"type": "message", "role": role, "content": content}
+        """Return a ``conversation.item.create`` of a written message."""
+        item = self._message(role, text)
         if item_id is not None:
             item["id"] = item_id
         return [say.encode(say.ItemCreate(event_id=say.event_id("add_message", item_id or ""), item=item))]
 
-    def tool_result(self, tool_call_id: str, output: str) -> list[bytes]:
+    def add_tool_call(self, tool_call_id: str, name: str, arguments: str, item_id: str | None = None) -> list[bytes]:
+        """Return a ``conversation.item.create`` of a function call, under a shorter id if a client's may be no longer.
+
+        A shortened id is remembered, so that the call's output finds it.
+        """
+        if len(tool_call_id) > _CALL_ID_CHARACTERS:
+            self._shortened[tool_call_id] = f"call_again_{len(self._shortened)}"
+        call_id = self._shortened.get(tool_call_id, tool_call_id)
+        item = {"type": "function_call", "call_id": call_id, "name": name, "arguments": say.writable(arguments)}
+        if item_id is not None:
+            item["id"] = item_id
+        return [say.encode(say.ItemCreate(event_id=say.event_id("add_tool_call", tool_call_id), item=item))]
+
+    def tool_result(self, tool_call_id: str, output: str, item_id: str | None = None) -> list[bytes]:
         """Return a ``conversation.item.create`` of a function call's output; asks for no response."""
-        item = {"type": "function_call_output", "call_id": tool_call_id, "output": say.writable(output)}
+        call_id = self._shortened.get(tool_call_id, tool_call_id)
+        item = {"type": "function_call_output", "call_id": call_id, "output": say.writable(output)}
+        if item_id is not None:
+            item["id"] = item_id
         return [say.encode(say.ItemCreate(event_id=say.event_id("tool_result", tool_call_id), item=item))]
 
+    # --- in the words of this protocol -----------------------------------------------------------------------------
 
-def _tool_choice(choice: str) -> str | dict[str, str]:
-    return choice if choice in _PLAIN_CHOICES else {"type": "function", "name": choice}
+    def _check_session_fields(self) -> None:
+        """Raise if further session fields would break what the gateway says itself."""
+        ga_setup.merged({}, self._settings.session.extra)
 
+    def _session(self, setup: SessionSetup, *, with_voice: bool) -> dict[str, Any]:
+        """Return the ``session`` of a ``session.update``."""
+        return ga_setup.session_object(setup, with_voice=with_voice)
 
-def _base_url(endpoint: str, settings: EndpointSettings) -> str:
-    if settings.url:
-        return settings.url
-    if settings.type == "openai":
-        return OPENAI_BASE_URL
-    cure = "start the local server first and give its URL" if settings.type == "local" else "give the server's base URL"
-    raise ConfigurationError(
-        f"endpoints.{endpoint}.url is missing, and type {settings.type!r} has none of its own; {cure}"
-    )
+    def _response(self, request: ResponseRequest) -> dict[str, Any]:
+        """Return the fields of the ``response`` of a ``response.create``."""
+        body: dict[str, Any] = {"metadata": {**request.metadata, "tag": request.tag}}
+        if request.out_of_band:
+            body["conversation"] = "none"
+        if request.input is not None:
+            body["input"] = [self._input(one) for one in request.input]
+        elif request.without_history:
+            body["input"] = []
+        if request.text_only:
+            body["output_modalities"] = ["text"]
+        if request.instructions is not None:
+            body["instructions"] = say.writable(request.instructions)
+        if request.tools is not None:
+            body["tools"] = ga_setup.tool_objects(request.tools)
+        if request.tool_choice is not None:
+            body["tool_choice"] = self._tool_choice(request.tool_choice)
+        return body
 
+    def _input(self, one: InputText | InputItem) -> dict[str, Any]:
+        """Return an item of a response's own input: words, or a reference to what was said."""
+        if isinstance(one, InputItem):
+            return {"type": "item_reference", "id": one.item_id}
+        return self._message(one.role, one.text)
 
-def _headers(endpoint: str, settings: EndpointSettings) -> tuple[tuple[str, str], ...]:
-    if settings.type == "openai" and not settings.model and "model=" not in (settings.url or ""):
-        raise ConfigurationError(
-            f"endpoints.{endpoint}.model is missing; name a realtime model, such as config/gateway.yaml does"
-        )
-    headers = [("User-Agent", f"twobanks/{__version__}")]
-    for name, field, value in (
-        ("OpenAI-Organization", "organization", settings.organization),
-        ("OpenAI-Project", "project", settings.project),
-    ):
-        if not value:
-            continue
-        if not (value.isascii() and value.isprintable()):
-            raise ConfigurationError(
-                f"endpoints.{endpoint}.{field} holds a character that can't stand in a header; copy it again"
-            )
-        headers.append((name, value.strip()))
-    return tuple(headers)
+    def _message(self, role: Literal["user", "assistant", "system"], text: str) -> dict[str, Any]:
+        kind = self.written_by_model if role == "assistant" else "input_text"
+        return {"type": "message", "role": role, "content": [{"type": kind, "text": say.writable(text)}]}
+
+    def _tool_choice(self, choice: str) -> str | dict[str, Any]:
+        """Return which tool is to be called, if a certain one is."""
+        return choice if choice in _PLAIN_CHOICES else {"type": "function", "name": choice}

@@ -82,6 +82,16 @@ class RealtimeSession:
         return self._socket.dropped_ms if self._socket is not None else 0.0
 
     @property
+    def waiting_ms(self) -> float:
+        """Milliseconds of caller audio that wait for the endpoint to read."""
+        return self._socket.waiting_ms if self._socket is not None else 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the session was lost or closed."""
+        return self._over
+
+    @property
     def malformed(self) -> int:
         """Messages of the endpoint that could not be read."""
         return self._malformed
@@ -130,9 +140,13 @@ class RealtimeSession:
         """Add a written item at the conversation's end."""
         self._send(self._dialect.add_message(role, text, item_id))
 
-    def tool_result(self, tool_call_id: str, output: str) -> None:
+    def add_tool_call(self, tool_call_id: str, name: str, arguments: str, item_id: str | None = None) -> None:
+        """Add a tool call that the model made in another session."""
+        self._send(self._dialect.add_tool_call(tool_call_id, name, arguments, item_id))
+
+    def tool_result(self, tool_call_id: str, output: str, item_id: str | None = None) -> None:
         """Answer a tool call; asks for no response."""
-        self._send(self._dialect.tool_result(tool_call_id, output))
+        self._send(self._dialect.tool_result(tool_call_id, output, item_id))
 
     async def close(self) -> None:
         """End the session within the socket's limit for closing; no :class:`SessionLost` follows."""

@@ -243,6 +243,15 @@ ServerEvent = (
     | ErrorEvent
 )
 
+_BETA_NAMES: Final = {
+    "response.audio.delta": "response.output_audio.delta",
+    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
+    "response.audio_transcript.done": "response.output_audio_transcript.done",
+    "response.text.delta": "response.output_text.delta",
+    "response.text.done": "response.output_text.done",
+}
+"""Events that the beta protocol calls otherwise; some servers of the GA protocol still do, so both are always taken."""
+
 _READ: Final[dict[str, type[ServerEvent]]] = {
     "error": ErrorEvent,
     "session.created": SessionCreated,
@@ -269,6 +278,8 @@ _READ: Final[dict[str, type[ServerEvent]]] = {
     "response.mcp_call.failed": McpFailed,
 }
 
+_READ.update({beta: _READ[ga] for beta, ga in _BETA_NAMES.items()})
+
 KNOWN_BUT_UNUSED: Final = frozenset(
     {
         "conversation.created",
@@ -284,9 +295,11 @@ KNOWN_BUT_UNUSED: Final = frozenset(
         "output_audio_buffer.stopped",
         "output_audio_buffer.cleared",
         "rate_limits.updated",
+        "transcription_session.updated",
         "response.content_part.added",
         "response.content_part.done",
         "response.output_audio.done",
+        "response.audio.done",
         "response.function_call_arguments.delta",
         "response.mcp_call_arguments.delta",
         "response.mcp_call_arguments.done",

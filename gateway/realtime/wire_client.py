@@ -1,4 +1,4 @@
-"""What we say to the Realtime API (GA), as types, encoded once at the edge.
+"""What we say to the Realtime API (GA and beta), as types, encoded once at the edge.
 
 A command whose refusal must be recognised carries an ``event_id`` that says by itself which command it was and what it
 was about: the endpoint gives it back in ``error.event_id``, and nothing has to be remembered. Audio does not come this
@@ -38,9 +38,11 @@ class ResponseBody(Struct, frozen=True, kw_only=True, omit_defaults=True):
     conversation: str | UnsetType = UNSET
     input: list[Any] | UnsetType = UNSET
     output_modalities: list[str] | UnsetType = UNSET
+    modalities: list[str] | UnsetType = UNSET
+    """The same in the beta protocol."""
     instructions: str | UnsetType = UNSET
     tools: list[dict[str, Any]] | UnsetType = UNSET
-    tool_choice: str | dict[str, str] | UnsetType = UNSET
+    tool_choice: str | dict[str, Any] | UnsetType = UNSET
 
 
 class ResponseCreate(ClientEvent, frozen=True, kw_only=True, tag="response.create"):
@@ -82,7 +84,17 @@ encode = _ENCODER.encode
 
 
 COMMANDS: Final = frozenset(
-    {"configure", "clear_input", "respond", "cancel", "truncate", "delete_item", "add_message", "tool_result"}
+    {
+        "configure",
+        "clear_input",
+        "respond",
+        "cancel",
+        "truncate",
+        "delete_item",
+        "add_message",
+        "add_tool_call",
+        "tool_result",
+    }
 )
 """The commands that an ``event_id`` may name: the methods of ``ModelSession``."""
 

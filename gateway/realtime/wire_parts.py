@@ -47,6 +47,13 @@ class SessionAudio(Struct, frozen=True):
     audio: AudioBody | None = None
 
 
+class BetaSessionAudio(Struct, frozen=True):
+    """A session's audio in the beta protocol, as far as it is checked."""
+
+    input_audio_format: str | None = None
+    output_audio_format: str | None = None
+
+
 class StatusDetails(Struct, frozen=True):
     """Why a response was cancelled, cut short or failed."""
 

@@ -54,24 +54,37 @@ CLIENT: Final = registry(realtime_client_event.RealtimeClientEvent)
 
 
 def check(event: Mapping[str, Any], side: Side) -> Checked:
-    """Validate one event.
+    """Validate one event of the GA protocol.
 
     Raises:
         NotOfficial: an unknown type, a missing or wrong field, or an undeclared one.
 
     """
     kind = event.get("type")
-    models = SERVER if side == "server" else CLIENT
+    plain = _without_references(event) if kind == "response.create" else dict(event)
+    checked = checked_by(SERVER if side == "server" else CLIENT, plain, side, UNDECLARED if side == "server" else {})
+    if kind in {"session.created", "session.updated"}:
+        _check_session(event["session"], str(kind))
+    return checked
+
+
+def checked_by(
+    models: Mapping[str, type[BaseModel]], event: Mapping[str, Any], side: Side, allowed: Mapping[str, str]
+) -> Checked:
+    """Validate one event by its model; ``allowed`` are undeclared fields that pass.
+
+    Raises:
+        NotOfficial: an unknown type, a missing or wrong field, or an undeclared one.
+
+    """
+    kind = event.get("type")
     if not isinstance(kind, str) or kind not in models:
         raise NotOfficial(f"{side} event {kind!r} is not one of the official {len(models)}")
-    plain = _without_references(event) if kind == "response.create" else dict(event)
-    model = _validated(models[kind], plain, kind)
+    model = _validated(models[kind], event, kind)
     undeclared = tuple(extras(model))
     for path in undeclared:
-        if side == "client" or path not in UNDECLARED:
+        if path not in allowed:
             raise NotOfficial(f"{side} event {kind!r} has the undeclared field {path!r}")
-    if kind in {"session.created", "session.updated"}:
-        _check_session(event["session"], kind)
     return Checked(model, undeclared)
 
 

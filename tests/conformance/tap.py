@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request, Response
 
 from tests.conformance.official import NotOfficial, Side, check
+from tests.conformance.official_beta import check_beta
 from tests.conformance.order import OrderChecker, OutOfOrder
 from tests.conformance.ranges import OutOfRange, check_ranges
 
@@ -42,9 +43,10 @@ class Passed:
 
 @dataclass
 class TappedSession:
-    """One connection through the tap."""
+    """One connection through the tap; one that speaks ``beta`` is checked event by event, but not for its order."""
 
     log: list[Passed] = field(default_factory=list)
+    beta: bool = False
     order: OrderChecker = field(default_factory=OrderChecker)
     problems: list[str] = field(default_factory=list)
     close_code: int | None = None
@@ -54,6 +56,9 @@ class TappedSession:
         try:
             event = json.loads(frame)
             self.log.append(Passed(side, event))
+            if self.beta:
+                check_beta(event, side)
+                return
             check(event, side)
             check_ranges(event)
             self.order.server(event) if side == "server" else self.order.client(event)
@@ -66,11 +71,11 @@ class TappedSession:
 
 
 class Tap:
-    """The proxy. ``upstream`` is the server's URL, without a query."""
+    """The proxy. ``upstream`` is the server's URL; what clients ask for beyond its host is passed on."""
 
     def __init__(self, upstream: str) -> None:
         self.sessions: list[TappedSession] = []
-        self._upstream = upstream
+        self._upstream = upstream.removesuffix("/v1/realtime")
         self._server: Server | None = None
         self._dialled: dict[int, ClientConnection] = {}
 
@@ -98,7 +103,13 @@ class Tap:
         """
         assert self.problems == []
         for session in self.sessions:
-            session.order.finish(cut_off=cut_off)
+            if not session.beta:
+                session.order.finish(cut_off=cut_off)
+
+    @property
+    def root(self) -> str:
+        """What Azure's clients want for their endpoint: ``http://host:port``."""
+        return self.base_url.removesuffix("/v1")
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
@@ -116,11 +127,14 @@ class Tap:
 
     async def _dial(self, client: ServerConnection, request: Request) -> Response | None:
         """Dial upstream before the client is let in, so that a refusal reaches it as it came."""
-        _, _, query = request.path.partition("?")
         headers = {name: value for name, value in request.headers.raw_items() if name.lower() in _PASSED_ON}
         try:
             upstream = await connect(
-                f"{self._upstream}?{query}", additional_headers=headers, compression=None, max_size=None, proxy=None
+                f"{self._upstream}{request.path}",
+                additional_headers=headers,
+                compression=None,
+                max_size=None,
+                proxy=None,
             )
         except InvalidStatus as refused:
             return refused.response
@@ -128,7 +142,8 @@ class Tap:
         return None
 
     async def _carry(self, client: ServerConnection) -> None:
-        session = TappedSession()
+        assert client.request is not None
+        session = TappedSession(beta=_is_beta(client.request))
         self.sessions.append(session)
         upstream = self._dialled.pop(id(client))
         down = asyncio.create_task(self._pump(upstream, client, session, "server"))
@@ -159,3 +174,7 @@ class Tap:
                 await sink.send(frame)
         except ConnectionClosed:
             return
+
+
+def _is_beta(request: Request) -> bool:
+    return "openai-beta" in request.headers or request.path.partition("?")[0] == "/openai/realtime"

@@ -23,6 +23,22 @@ def test_any_path_that_ends_in_realtime_is_the_endpoint(path: str) -> None:
     assert admission == Admission(model="gpt-x", transcription_only=False, faults=NO_FAULTS)
 
 
+@pytest.mark.parametrize(
+    ("target", "headers", "model", "beta"),
+    [
+        ("/v1/realtime?model=m", {**GOOD, "openai-beta": "realtime=v1"}, "m", True),
+        ("/openai/v1/realtime?model=m", {"api-key": "secret"}, "m", False),
+        ("/openai/realtime?api-version=2025-04-01-preview&deployment=d", {"api-key": "secret"}, "d", True),
+        ("/openai/realtime?api-version=2024-10-01-preview&deployment=d", GOOD, "d", True),
+        ("/proxy/openai/realtime?api-version=x&deployment=d", GOOD, "d", True),
+    ],
+)
+def test_azures_two_doors_and_the_beta_header_lead_in_too(
+    target: str, headers: dict[str, str], model: str, beta: bool
+) -> None:
+    assert knock(target, headers) == Admission(model=model, transcription_only=False, faults=NO_FAULTS, beta=beta)
+
+
 def test_a_transcription_session_needs_no_model() -> None:
     admission = knock("/v1/realtime?intent=transcription")
     assert isinstance(admission, Admission)
@@ -38,7 +54,18 @@ def test_a_transcription_session_needs_no_model() -> None:
         ("/v1/realtime?model=m", {"authorization": "Basic secret"}, 401, "invalid_api_key"),
         ("/v1/realtime?call_id=rtc_1", GOOD, 404, "call_id_not_found"),
         ("/v1/realtime", GOOD, 400, "missing_model"),
-        ("/v1/realtime?model=m", {**GOOD, "openai-beta": "realtime=v1"}, 400, "beta_api_not_supported"),
+        ("/v1/realtime?model=m", {"api-key": "secret"}, 401, "invalid_api_key"),
+        ("/openai/v1/realtime?model=m", {"api-key": "wrong"}, 401, "invalid_api_key"),
+        ("/openai/v1/realtime?model=m&api-version=2025-04-01-preview", GOOD, 401, "401"),
+        ("/openai/v1/realtime?deployment=m", GOOD, 400, "missing_model"),
+        ("/openai/realtime?deployment=m", GOOD, 404, "404"),
+        ("/openai/realtime?api-version=2025-04-01-preview&model=m", GOOD, 400, "missing_model"),
+        (
+            "/openai/realtime?api-version=2025-04-01-preview&deployment=m&intent=transcription",
+            GOOD,
+            400,
+            "beta_api_not_supported",
+        ),
     ],
 )
 def test_who_is_turned_away(target: str, headers: dict[str, str], status: int, code: str) -> None:

@@ -182,7 +182,7 @@ async def test_nobody_listening_is_told_with_host_and_port() -> None:
         ("invalid_api_key", 3000, False, "at once: invalid_api_key; check api_key"),
         ("session_expired", 1001, True, "at once: session_expired; try again"),
         ("unknown_model", 1011, True, r"at once: closed_1011 \(unknown_model: no such thing\); try again"),
-        (None, 3000, False, "at once: model_not_found; check api_key, model"),
+        (None, 3000, False, "at once: model_not_found; check model: there is none of that name"),
     ],
 )
 async def test_a_session_that_ends_before_it_began_is_a_refusal(

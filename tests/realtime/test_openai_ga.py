@@ -63,7 +63,7 @@ def test_a_connect_request_does_not_print_its_headers() -> None:
         ({"type": "compatible", "url": None}, r"endpoints\.main\.url is missing"),
         ({"type": "local", "url": None}, "start the local server first"),
         ({"organization": "org\r\nX: 1"}, r"endpoints\.main\.organization"),
-        ({"session": {"audio.input.format": "x"}}, "which the gateway says itself"),
+        ({"session": {"extra": {"audio.input.format": "x"}}}, "which the gateway says itself"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused_at_start(settings: dict[str, Any], says: str) -> None:
@@ -203,11 +203,29 @@ def test_a_message_without_an_id_lets_the_endpoint_name_it() -> None:
 
 
 def test_a_tool_is_answered_and_no_response_asked_for() -> None:
+    assert only(dialect().tool_result("call_4", "{}", "out_4"))["item"]["id"] == "out_4"
     assert only(dialect().tool_result("call_4", '{"ok":true}'))["item"] == {
         "type": "function_call_output",
         "call_id": "call_4",
         "output": '{"ok":true}',
     }
+
+
+def test_a_tool_call_of_another_session_is_told_with_its_id_and_arguments() -> None:
+    assert only(dialect().add_tool_call("call_4", "look", '{"at":1}', "kept_1"))["item"] == {
+        "type": "function_call",
+        "id": "kept_1",
+        "call_id": "call_4",
+        "name": "look",
+        "arguments": '{"at":1}',
+    }
+
+
+def test_an_id_of_a_tool_call_that_is_too_long_for_a_clients_is_shortened_and_its_result_finds_it() -> None:
+    spoken, long = dialect(), "function-call-" + "1234567890" * 3
+    call_id = only(spoken.add_tool_call(long, "look", "{}"))["item"]["call_id"]
+    assert len(call_id) <= 32
+    assert only(spoken.tool_result(long, "{}"))["item"]["call_id"] == call_id
 
 
 def test_the_input_is_cleared() -> None:
