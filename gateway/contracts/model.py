@@ -49,8 +49,11 @@ class Transcription:
 
     model: str
     language: str | None = None
+    languages: tuple[str, ...] = ()
     prompt: str | None = None
     keywords: tuple[str, ...] = ()
+    delay: str | None = None
+    """How long the transcriber waits before it writes: ``minimal`` to ``xhigh``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +69,8 @@ class ToolSpec:
 class SessionSetup:
     """Everything that a session is told at its start, or again later. ``None`` leaves the endpoint's own default.
 
-    ``extras`` are further session fields by their documented GA path (``{"audio.output.speed": 1.1}``), checked
-    against the endpoint's capabilities when the settings load.
+    ``extras`` are further session fields by their documented GA path (``{"audio.output.speed": 1.1}``); those that the
+    endpoint's capabilities lack are already left out.
     """
 
     instructions: str
@@ -94,6 +97,28 @@ class ModelCapabilities:
     out_of_band: bool = True
     """Answers beside the conversation (``conversation: none``)."""
     renews: bool = False
+    lacks: frozenset[str] = frozenset()
+    """Settings that it has not, by name: ``speed``, ``transcription.keywords``, ``vad.threshold``. They are not sent."""
+    window_tokens: int | None = None
+    """The most tokens that the model can keep in mind, if known."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputText:
+    """Words that stand in the input of one response and nowhere else."""
+
+    role: Literal["user", "assistant", "system"]
+    text: str
+
+    def __repr__(self) -> str:
+        return f"InputText({self.role}, {len(self.text)} characters)"
+
+
+@dataclass(frozen=True, slots=True)
+class InputItem:
+    """An item of the conversation, such as what the caller said, in the input of one response."""
+
+    item_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +134,10 @@ class ResponseRequest:
     without_history: bool = False
     """Made from the instructions alone: nothing that was said before can colour it."""
     text_only: bool = False
+    input: tuple[InputText | InputItem, ...] | None = None
+    """What it is made from, in place of the conversation; only beside the conversation."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Goes with the request beside the tag: at most 15 pairs, keys of 64 and values of 512 characters."""
 
 
 # --- what a session tells -----------------------------------------------------------------------------------------
@@ -332,6 +361,11 @@ class ModelSession(Protocol):
         """Milliseconds of caller audio that were dropped because the endpoint did not read."""
         ...
 
+    @property
+    def over(self) -> bool:
+        """Whether the session was lost or closed; what it is told then goes nowhere."""
+        ...
+
     def listen(self, listener: ModelListener) -> None:
         """Name the one who hears; events that came before are delivered at once, in order."""
         ...
@@ -368,8 +402,15 @@ class ModelSession(Protocol):
         """Add a written item at the conversation's end, under ``item_id`` (at most 32 characters) if given."""
         ...
 
-    def tool_result(self, tool_call_id: str, output: str) -> None:
-        """Answer a tool call; ``output`` is JSON or plain text. Asks for no response."""
+    def add_tool_call(self, tool_call_id: str, name: str, arguments: str, item_id: str | None = None) -> None:
+        """Add a tool call that the model made in another session; its result follows with :meth:`tool_result`."""
+        ...
+
+    def tool_result(self, tool_call_id: str, output: str, item_id: str | None = None) -> None:
+        """Answer a tool call; ``output`` is JSON or plain text. Asks for no response.
+
+        ``item_id`` (at most 32 characters) is what the answer's own item is to be called.
+        """
         ...
 
     async def close(self) -> None:

@@ -10,16 +10,20 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
+from gateway.settings import azure
 from gateway.settings.document import Where
+from gateway.settings.effective import answers, session_of
+from gateway.settings.endpoint import is_plugin
 from gateway.settings.endpoints import BESIDE_THE_KEY, BUILT_IN, KEY
+from gateway.settings.finding import Finding
+from gateway.settings.plugins import NotLoaded, load_plugin
 from gateway.settings.schema import EndpointSettings, PersonaSettings, Settings
+from gateway.settings.session import PLAIN_TOOL_CHOICES, SESSION_PATHS, SessionFields
+from gateway.settings.tool_checks import persona_tool_findings, tool_findings, tool_notes
 from gateway.settings.wording import nearest
-
-TOOLS: Final = ("end_call", "transfer_call")
-"""The built-in tools."""
 
 _OWN_SETTING: Final = {
     "type": "type",
@@ -31,18 +35,10 @@ _OWN_SETTING: Final = {
     "audio.output.voice": "voice",
     "audio.input.turn_detection": "vad",
     "audio.input.transcription": "transcription",
+    **{path: f"session.{name}" for name, path in SESSION_PATHS.items()},
 }
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _DIALLED: Final = re.compile(r"\+?[A-Za-z0-9*#]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong: ``problem`` goes behind the value and its place, or behind the key, or says what is missing."""
-
-    where: Where
-    problem: str
-    of: Literal["value", "key", "missing"] = "value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +76,15 @@ def findings(settings: Settings, names: Names) -> Iterator[Finding]:
             yield Finding((*at, "persona"), f"name one{nearest('', names.personas)}", "missing")
         if answer.persona is not None and answer.persona not in names.personas:
             yield Finding((*at, "persona"), f"is not a persona{nearest(answer.persona, names.personas)}")
+        if answer.endpoint is not None and answer.endpoint not in names.endpoints:
+            yield Finding(
+                (*at, "endpoint"), f"is not an endpoint{nearest(answer.endpoint, names.endpoints | BUILT_IN)}"
+            )
+        yield from _session((*at, "session"), answer.session)
     for name, persona in settings.personas.items():
         yield from _persona(("personas", name), persona, names)
+        yield from persona_tool_findings(("personas", name), persona, settings.tools)
+    yield from tool_findings(settings.tools)
     if settings.privacy.redactor is not None and not re.fullmatch(r"[\w.]+:[\w.]+", settings.privacy.redactor):
         yield Finding(("privacy", "redactor"), "is not of the form package.module:callable")
 
@@ -100,10 +103,26 @@ def notes(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
         yield "carriers.twilio.account_sid is not set: calls can't be transferred or hung up; set TWILIO_ACCOUNT_SID"
     if environ.get(BESIDE_THE_KEY["url"]) and not environ.get(KEY):
         yield f"{BESIDE_THE_KEY['url']} is set but {KEY} is not: it is not used"
-    used = {settings.endpoint, *(persona.endpoint for persona in settings.personas.values())} | BUILT_IN
+    for name, endpoint in settings.endpoints.items():
+        if endpoint.type == "azure":
+            yield from azure.advice(name, endpoint)
+    used = {settings.endpoint, *(answer.endpoint_name for answer in answers(settings))} | BUILT_IN
+    used |= {persona.endpoint for persona in settings.personas.values()}
+    yield from dict.fromkeys(_forced_tools(settings))
     for name in settings.endpoints:
         if name not in used:
             yield f"endpoints.{name} is described but not used; endpoint: {name} would make it the default"
+    yield from tool_notes(settings.tools, settings.personas.values())
+
+
+def _forced_tools(settings: Settings) -> Iterator[str]:
+    for answer in answers(settings):
+        choice = session_of(answer.persona, answer.endpoint).tool_choice
+        if choice is not None and choice not in PLAIN_TOOL_CHOICES and choice not in answer.persona.tools:
+            yield (
+                f"session.tool_choice: '{choice}' is not among the tools of personas.{answer.persona_name}"
+                f"{nearest(choice, [*PLAIN_TOOL_CHOICES, *answer.persona.tools])}"
+            )
 
 
 def _server(settings: Settings) -> Iterator[Finding]:
@@ -163,6 +182,14 @@ def _endpoint(at: Where, name: str, endpoint: EndpointSettings, *, used: bool) -
         yield Finding((*at, "type"), f"can't be the type of an endpoint called '{name}'; give it another name")
     if endpoint.type == "openai" and endpoint.api_key is None and used:
         yield Finding((*at, "api_key"), f"set the variable {KEY}, or write api_key: ${{NAME}}", "missing")
+    if endpoint.type == "azure" and used:
+        for setting, problem, of in azure.problems(endpoint):
+            yield Finding((*at, setting), problem, of)
+    if is_plugin(endpoint.type) and used:
+        try:
+            load_plugin(endpoint.type)
+        except NotLoaded as error:
+            yield Finding((*at, "type"), str(error))
     if endpoint.type == "compatible":
         if endpoint.url is None:
             yield Finding((*at, "url"), "name it, as wss://host/v1/realtime", "missing")
@@ -172,19 +199,26 @@ def _endpoint(at: Where, name: str, endpoint: EndpointSettings, *, used: bool) -
         parts = urlsplit(endpoint.url)
         if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
             yield Finding((*at, "url"), "is not a URL that begins with https://, wss://, http:// or ws://")
-    for path in endpoint.session:
+    yield from _session((*at, "session"), endpoint.session)
+
+
+def _session(at: Where, session: SessionFields) -> Iterator[Finding]:
+    truncation = session.truncation
+    if truncation is not None and truncation.type != "retention_ratio":
+        for ratio in ("retention_ratio", "token_limits"):
+            if getattr(truncation, ratio) is not None:
+                yield Finding((*at, "truncation", ratio), f"has no meaning beside type: {truncation.type}", "key")
+    for path in session.extra:
         for taken, setting in _OWN_SETTING.items():
             if path == taken or path.startswith(f"{taken}."):
-                yield Finding((*at, "session", path), f"has a setting of its own: {setting}", "key")
+                yield Finding((*at, "extra", path), f"has a setting of its own: {setting}", "key")
 
 
 def _persona(at: Where, persona: PersonaSettings, names: Names) -> Iterator[Finding]:
     known = names.endpoints | BUILT_IN
     if persona.endpoint is not None and persona.endpoint not in names.endpoints:
         yield Finding((*at, "endpoint"), f"is not an endpoint{nearest(persona.endpoint, known)}")
-    for position, tool in enumerate(persona.tools):
-        if tool not in TOOLS:
-            yield Finding((*at, "tools", position), f"is not a tool{nearest(tool, TOOLS)}")
+    yield from _session((*at, "session"), persona.session)
     if "transfer_call" in persona.tools and not persona.transfer_targets:
         yield Finding((*at, "transfer_targets"), "transfer_call needs one, as front_desk: tel:+442079460000", "missing")
     for target, uri in persona.transfer_targets.items():

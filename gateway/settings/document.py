@@ -8,6 +8,7 @@ in one go, unless it is no YAML at all.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from yaml.composer import Composer
 
 Where = tuple[str | int, ...]
 """The way to a value: keys and list positions, from the top."""
@@ -138,11 +140,7 @@ def parse_document(text: str, shown: str) -> tuple[Document, list[Fault]]:
     """Read YAML text; see :func:`read_document`."""
     phrase = f"in {shown}"
     try:
-        loader = _Loader(text)
-        try:
-            root = loader.get_single_node()
-        finally:
-            loader.dispose()
+        root, complaints = _composed(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(phrase, mark.line + 1, mark.column + 1) if mark else Place(phrase)
@@ -155,7 +153,7 @@ def parse_document(text: str, shown: str) -> tuple[Document, list[Fault]]:
     except RecursionError:
         return Document(), [Fault(f"{shown}: more levels inside one another than can be read", Place(phrase))]
     reading = _Reading(phrase, faults=[])
-    for mark, what, advice in loader.complaints:
+    for mark, what, advice in complaints:
         place = Place(phrase, mark.line + 1, mark.column + 1)
         reading.faults.append(Fault(f"{what} {place}: {advice}", place))
     document = reading.document
@@ -167,18 +165,37 @@ def parse_document(text: str, shown: str) -> tuple[Document, list[Fault]]:
     return document, reading.faults
 
 
-class _Loader(yaml.SafeLoader):
-    """Composes nodes and complains of what the settings do without."""
+_Complaint = tuple[yaml.Mark, str, str]
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.complaints: list[tuple[yaml.Mark, str, str]] = []
+
+def _composed(text: str) -> tuple[yaml.Node | None, list[_Complaint]]:
+    """Return the top node and what was complained of; read by libyaml where it is there, several times as fast.
+
+    What it can't read is read again in Python, for its words on what is wrong are the plainer ones.
+    """
+    with contextlib.suppress(yaml.YAMLError, UnicodeEncodeError):
+        return _node_of(_FastLoader(text))
+    return _node_of(_PythonLoader(text))
+
+
+def _node_of(loader: _PythonLoader | _FastLoader) -> tuple[yaml.Node | None, list[_Complaint]]:
+    try:
+        return loader.get_single_node(), loader.complaints
+    finally:
+        loader.dispose()
+
+
+class _Composer(Composer):
+    """Composes nodes and complains of what the settings do without; parsers are put behind it."""
+
+    complaints: list[_Complaint]
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        parser: Any = self
+        event: Any = parser.peek_event()
         mark = event.start_mark
         if isinstance(event, yaml.AliasEvent):
-            self.get_event()  # type: ignore[no-untyped-call]
+            parser.get_event()
             self.complaints.append((mark, f"alias '*{event.anchor}'", "write the value out"))
             return yaml.ScalarNode("tag:yaml.org,2002:null", "", mark, mark)
         if event.anchor is not None:
@@ -188,7 +205,29 @@ class _Loader(yaml.SafeLoader):
             self.complaints.append((mark, f"tag '{event.tag}'", "there are no tags here"))
             event.tag = None
             event.implicit = (True, False) if isinstance(event, yaml.ScalarEvent) else True
+        if isinstance(event, yaml.ScalarEvent):
+            event.style = event.style or None  # of a plain one, libyaml says ""
         return super().compose_node(parent, index)
+
+
+class _PythonLoader(_Composer, yaml.SafeLoader):
+    """Parses in Python."""
+
+    def __init__(self, text: str) -> None:
+        yaml.SafeLoader.__init__(self, text)
+        self.complaints = []
+
+
+_LibyamlLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _FastLoader(_Composer, _LibyamlLoader):  # type: ignore[misc]  # a stub has no word for "if it was built with it"
+    """Parses by libyaml; composing stays ours."""
+
+    def __init__(self, text: str) -> None:
+        _LibyamlLoader.__init__(self, text)
+        Composer.__init__(self)
+        self.complaints = []
 
 
 @dataclass(slots=True)

@@ -62,8 +62,11 @@ def _sections(base: type[Section]) -> Iterator[type[Section]]:
 
 
 def _describe(part: dict[str, Any], section: type[Section]) -> None:
-    for name, text in attribute_docstrings(section).items():
-        part["properties"][name].setdefault("description", text)
+    """Put the docstrings of a section's attributes in; its own come before those that it inherits."""
+    for kind in section.__mro__:
+        if kind is not Section and issubclass(kind, Section):
+            for name, text in attribute_docstrings(kind).items():
+                part["properties"][name].setdefault("description", text)
 
 
 def _for_editors(part: Any) -> Any:

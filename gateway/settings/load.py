@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import partial
+from datetime import UTC, date, datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,8 +23,9 @@ from gateway.errors import ConfigurationError
 from gateway.settings.catalogue import ModelCatalogue
 from gateway.settings.checks import Names, findings, notes
 from gateway.settings.document import Document, Fault, Place, Where, core_value, read_document, spell
-from gateway.settings.endpoints import choose, complete, endpoints_in_use, personas_in_use
+from gateway.settings.endpoints import Chosen, choose, complete, endpoints_in_use, personas_in_use, variable_faults
 from gateway.settings.environment import read_environment
+from gateway.settings.prices import PRICES_FILE, PriceTable, add_table
 from gateway.settings.schema import Settings
 from gateway.settings.secret_file import SecretInFile
 from gateway.settings.shape import leaves, spot
@@ -58,6 +60,7 @@ def load_settings(
     overrides: Mapping[str, Any] | None = None,
     *,
     ignore_keys: bool = False,
+    today: date | None = None,
 ) -> LoadedSettings:
     """Read the settings.
 
@@ -67,6 +70,7 @@ def load_settings(
         overrides: values by dotted path (``{"server.port": 0}``), as the command line gives them; no ``${…}`` in them.
         ignore_keys: take the local server, whatever keys lie around and whatever endpoint file and personas name,
             unless ``overrides`` name one (``gateway demo``, tests).
+        today: from which models near their end are counted; None is the day that it is, in UTC.
 
     Raises:
         ConfigurationError: with all faults at once.
@@ -76,7 +80,7 @@ def load_settings(
     if environ is None:
         environ, passed_over = read_environment()
     path = path or default_file()
-    loading = _Loading(path, environ)
+    loading = _Loading(path, environ, today or datetime.now(UTC).date())
     result = loading.run(overrides or {}, ignore_keys=ignore_keys)
     # Raised out here, where no exception that quotes a value is being handled and could be chained to it.
     if result is None:
@@ -160,8 +164,9 @@ def secrets_of(settings: BaseModel) -> tuple[SecretStr, ...]:
 class _Loading:
     """One run: the file's document and what was found wrong so far."""
 
-    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, environ: Mapping[str, str], today: date) -> None:
         self._environ = environ
+        self._today = today
         self._directory = path.parent
         self._document, self._faults = read_document(path, _shown(path))
         self._written: dict[Where, str] = {}
@@ -176,7 +181,11 @@ class _Loading:
         unfilled = self._substitute(without=[_path(key) for key in overrides])
         self._override(overrides, ignore_keys=ignore_keys)
         chosen = choose(self._document, self._environ, ignore_keys=ignore_keys)
-        complete(self._document, chosen, self._environ, catalogue.defaults)
+        by_variable = self._judge_variables(chosen)
+        # A copy: the document is filled in further, and the catalogue is kept for the next time.
+        complete(self._document, chosen, self._environ, deepcopy(catalogue.defaults))
+        catalogue.fill_in(self._document)
+        add_table(self._document, self._price_table())
         personas = personas_in_use(self._document, Settings.model_fields["persona"].default)
         endpoints = endpoints_in_use(self._document, chosen, personas)
         drop_empty(self._document)
@@ -185,7 +194,7 @@ class _Loading:
         self._faults.extend(fault for where, fault in wrong if where not in unfilled)
         if settings is not None:
             names = Names(self._keys("endpoints"), self._keys("personas"), endpoints)
-            self._check(settings, names, [*(where for where, _ in wrong), *unfilled])
+            self._check(settings, names, [*(where for where, _ in wrong), *unfilled, *by_variable])
         if left_out and not self._faults:
             for where in left_out:
                 self._document.remove(where)
@@ -193,7 +202,8 @@ class _Loading:
         if settings is None or self._faults:
             return None
         self.notes.extend(notes(settings, self._environ))
-        self.notes.extend(catalogue.notes(settings))
+        self.notes.extend(catalogue.notes(settings, self._today))
+        self.notes.extend(settings.prices.notes())
         return settings, chosen.origin
 
     def told_faults(self) -> list[str]:
@@ -204,11 +214,21 @@ class _Loading:
     def _catalogue(self) -> ModelCatalogue:
         beside = self._directory / MODELS_FILE
         path = beside if beside.is_file() else shipped_directory() / MODELS_FILE
-        document, faults = read_document(path, _shown(path))
-        _type_free_values(ModelCatalogue, document)
-        catalogue, wrong = validated(ModelCatalogue, document, Wording(ModelCatalogue, document, {}))
+        written = path.stat()
+        catalogue, faults = _read_catalogue(path, _shown(path), written.st_mtime_ns, written.st_size)
+        self._faults.extend(faults)
+        return catalogue
+
+    def _price_table(self) -> PriceTable:
+        chosen = self._document.get(("prices", "file"))
+        path = self._directory / (chosen if isinstance(chosen, str) and chosen else PRICES_FILE)
+        if not chosen and not path.is_file():
+            path = shipped_directory() / PRICES_FILE
+        # As it was written, where a variable is in it: what the variable holds may be a secret in the wrong place.
+        document, faults = read_document(path, self._written.get(("prices", "file")) or _shown(path))
+        table, wrong = validated(PriceTable, document, Wording(PriceTable, document, {}))
         self._faults.extend([*faults, *(fault for _, fault in wrong)])
-        return catalogue or ModelCatalogue()
+        return table or PriceTable()
 
     def _substitute(self, without: list[Where]) -> dict[Where, list[Fault]]:
         """Put variables and files into every value; return the faults of values where that failed, and empty those."""
@@ -238,10 +258,19 @@ class _Loading:
     def _override(self, overrides: Mapping[str, Any], *, ignore_keys: bool) -> None:
         if ignore_keys:
             self._document.remove(("endpoint",))
-            for name in self._keys("personas"):
-                self._document.remove(("personas", name, "endpoint"))
+            for part in ("personas", "numbers"):
+                for name in self._keys(part):
+                    self._document.remove((part, name, "endpoint"))
         for key, value in overrides.items():
             self._document.put(_path(key), value, Place("on the command line"))
+
+    def _judge_variables(self, chosen: Chosen) -> list[Where]:
+        """Take note of wrong variables that fill endpoints in use, and return where they would have gone."""
+        personas = personas_in_use(self._document, Settings.model_fields["persona"].default)
+        in_use = endpoints_in_use(self._document, chosen, personas)
+        wrong = list(variable_faults(self._document, self._environ, in_use))
+        self._faults.extend(fault for _, fault in wrong)
+        return [where for where, _ in wrong]
 
     def _judge_unfilled(self, unfilled: dict[Where, list[Fault]], in_use: Mapping[str, set[str]]) -> set[Where]:
         """Make unset variables faults where they are needed; return the endpoints and personas to leave out instead."""
@@ -292,14 +321,25 @@ def validated(
         # From the end, so that taking an item out of a list moves none that is still to go.
         for detail in reversed(details):
             where, fault = wording.from_pydantic(detail)
-            # A value that was taken out as wrong is missing the next time round.
-            if all(where != known for known, _ in wrong):
+            # A value that was taken out as wrong is missing the next time round, and of a section whose type was wrong
+            # nobody knows what is.
+            stood_in = (*where[:-1], "type") if detail["type"] == "missing" else where
+            if all(known not in (where, stood_in) for known, _ in wrong):
                 wrong.append((where, fault))
             if detail["type"] in ("missing", "union_tag_not_found"):
                 rest.put(where, next(iter(spot(root, where).words()), "-"), Place("nowhere"))
             else:
                 rest.remove(where)
     return None, wrong
+
+
+@lru_cache(maxsize=4)
+def _read_catalogue(path: Path, shown: str, _mtime_ns: int, _size: int) -> tuple[ModelCatalogue, tuple[Fault, ...]]:
+    """Return the catalogue that a file holds, and its faults; read anew once time or size of the file differ."""
+    document, faults = read_document(path, shown)
+    _type_free_values(ModelCatalogue, document)
+    catalogue, wrong = validated(ModelCatalogue, document, Wording(ModelCatalogue, document, {}))
+    return catalogue or ModelCatalogue(), (*faults, *(fault for _, fault in wrong))
 
 
 def drop_empty(document: Document) -> None:

@@ -16,11 +16,17 @@ from gateway.settings.endpoint import (
     EndpointSettings,
     SemanticVadSettings,
     ServerVadSettings,
+    TranscriptionChanges,
     TranscriptionSettings,
     VadSettings,
 )
+from gateway.settings.metrics import MetricsSettings
 from gateway.settings.persona import IdleSettings, PersonaSettings
+from gateway.settings.prices import PriceSettings
+from gateway.settings.privacy import PrivacySettings
 from gateway.settings.section import Section, Word
+from gateway.settings.session import SessionFields
+from gateway.settings.tools import ToolSettings
 
 __all__ = [
     "CarriersSettings",
@@ -28,8 +34,10 @@ __all__ = [
     "IdleSettings",
     "LimitSettings",
     "LogSettings",
+    "MetricsSettings",
     "NumberSettings",
     "PersonaSettings",
+    "PriceSettings",
     "PrivacySettings",
     "RecordSettings",
     "Section",
@@ -37,6 +45,7 @@ __all__ = [
     "ServerSettings",
     "ServerVadSettings",
     "Settings",
+    "ToolSettings",
     "TranscriptionSettings",
     "TwilioSettings",
     "VadSettings",
@@ -49,31 +58,51 @@ class NumberSettings(Section):
 
     persona: Word | None = None
     flow: Word | None = None
+    endpoint: Word | None = None
+    """Which endpoint; None is the persona's. This and all that follows wins over what the persona says."""
+    voice: str | None = None
+    """The voice on this line."""
+    language: str | None = None
+    """Of the local voice on this line; the transcriber's is ``transcription.language``."""
+    greeting: str | None = None
+    """Said first; ``null`` waits for the caller."""
+    vad: VadSettings | None = None
+    """When the caller's turn begins and ends."""
+    transcription: TranscriptionChanges | None = None
+    """Changes the endpoint's and the persona's, option by option; ``null`` is off."""
+    session: SessionFields = SessionFields()
+    """Fields of the session that win over the persona's and the endpoint's."""
 
 
 class TwilioSettings(Section):
     """The Twilio account whose calls are taken."""
 
     account_sid: str | None = None
+    """``AC…``; needed to transfer and hang up."""
     auth_token: SecretStr | None = None
     """Verifies webhooks and upgrades, and signs in to the REST API."""
     api_base: str = "https://api.twilio.com"
     """REST API; another host for tests or a region."""
     api_timeout_ms: int = Field(4000, ge=100, le=30000)
+    """How long one request to the REST API may take."""
     api_retries: int = Field(2, ge=0, le=5)
+    """Further tries of such a request."""
 
 
 class CarriersSettings(Section):
     """The carriers that may bring calls."""
 
     twilio: TwilioSettings = TwilioSettings()
+    """Twilio."""
 
 
 class ServerSettings(Section):
     """Where the gateway listens and how it is seen from outside."""
 
     host: str = "127.0.0.1"
+    """Address to listen on; ``0.0.0.0`` is every one of this machine."""
     port: int = Field(8000, ge=0, le=65535)
+    """0 takes a free one."""
     public_url: str | None = None
     """``https://voice.example.net``: what carriers dial and sign. Required when ``host`` is not loopback."""
     trusted_proxies: list[str] = []
@@ -85,6 +114,7 @@ class ServerSettings(Section):
     token_secret: SecretStr | None = None
     """Signs the one-time tokens; the same on every worker and replica. None makes one in ``data_dir``."""
     token_ttl_s: int = Field(30, ge=5, le=300)
+    """How long a one-time token can be redeemed."""
 
 
 class LimitSettings(Section):
@@ -106,6 +136,7 @@ class LogSettings(Section):
     """How the gateway tells what it does."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is told."""
     form: Literal["json", "text", "auto"] = "auto"
     """``auto`` is text on a terminal and JSON elsewhere."""
 
@@ -114,16 +145,13 @@ class RecordSettings(Section):
     """What a call leaves behind in ``data_dir``."""
 
     journal: bool = True
+    """Everything that happened, as one JSON line each."""
     recording: bool = True
+    """Both sides as heard, as a stereo WAV file."""
     timeline: bool = True
+    """The call as a picture, and its transcript."""
     retention_days: int = Field(30, ge=1)
-
-
-class PrivacySettings(Section):
-    """How text is redacted."""
-
-    redactor: str | None = None
-    """``package.module:callable`` that runs after ours and can only remove more."""
+    """Days after which what a call left is deleted."""
 
 
 class Settings(Section):
@@ -140,8 +168,12 @@ class Settings(Section):
     """Who answers numbers that are not listed."""
     numbers: dict[str, NumberSettings] = {}
     """Dialled number (E.164) → who answers."""
+    tools: dict[Word, ToolSettings] = {}
+    """What models may do besides talking; a persona's ``tools`` names those that its model may call."""
     carriers: CarriersSettings = CarriersSettings()
     limits: LimitSettings = LimitSettings()
     records: RecordSettings = RecordSettings()
     privacy: PrivacySettings = PrivacySettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    prices: PriceSettings = PriceSettings()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,3 +15,12 @@ class Section(BaseModel):
     """A part of the settings: immutable, and strict about unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def word_for(key: str) -> Callable[[Any], Any]:
+    """Return what lets one word stand for a section that has little more: ``far_field`` for ``{type: far_field}``."""
+
+    def section(value: Any) -> Any:
+        return {key: value} if isinstance(value, str) else value
+
+    return section

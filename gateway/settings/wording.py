@@ -111,6 +111,8 @@ class Wording:
             limits = f" of at least {low}"
         if kind in ("literal_error", "enum"):
             return self._choice("" if value is None else str(value), at.words())
+        if kind == "endpoint_type":
+            return f"{self._choice(str(value), at.words())}, and names no plug-in as package.module:Factory does"
         if kind.startswith("int_"):
             return f"is not a whole number{limits}"
         if kind.startswith("float_") or kind == "finite_number":
@@ -137,7 +139,9 @@ class Wording:
         return f"is not one of {quoted(words)}" + (near if near.startswith("; nearest") else "")
 
     def _shown(self, at: Spot, value: Any) -> str:
-        written = self._written.get(at.where)
+        # One word may stand for a section (``noise_reduction: far_field``): then what was written stands further up.
+        upward = (at.where[:length] for length in range(len(at.where), 0, -1))
+        written = next((self._written[where] for where in upward if where in self._written), None)
         if at.secret:
             return "the value"
         if written is not None:

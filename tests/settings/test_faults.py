@@ -83,7 +83,7 @@ FAULTS: list[tuple[str, str, list[str]]] = [
     (
         "nothing for a text",
         "server: {host: }",
-        ["server.host: nothing in gateway.yaml line 3 column 15 is not text"],
+        ["server.host: nothing in gateway.yaml line 3 column 16 is not text"],
     ),
     ("a list for a path", "data_dir: [a]", ["data_dir: a list in gateway.yaml line 3 column 11 is not text"]),
     (
@@ -116,7 +116,7 @@ FAULTS: list[tuple[str, str, list[str]]] = [
         "a setting that must be there",
         "endpoints: {main: {model: m}}\nendpoint: main",
         [
-            "endpoints.main.type: missing in gateway.yaml line 3 column 19; one of 'openai', 'compatible', 'local' is wanted"
+            "endpoints.main.type: missing in gateway.yaml line 3 column 19; one of 'openai', 'azure', 'compatible', 'local' is wanted"
         ],
     ),
     # --- YAML that does not mean what it seems to ---
@@ -160,8 +160,8 @@ FAULTS: list[tuple[str, str, list[str]]] = [
     # --- names that refer to something ---
     (
         "an endpoint that is not there",
-        "endpoints: {azure: {type: local}}\nendpoint: azrue",
-        ["endpoint: 'azrue' in gateway.yaml line 4 column 11 is not an endpoint; nearest: 'azure'"],
+        "endpoints: {dublin: {type: local}}\nendpoint: dubiln",
+        ["endpoint: 'dubiln' in gateway.yaml line 4 column 11 is not an endpoint; nearest: 'dublin'"],
     ),
     (
         "a default persona that is not there",
@@ -225,9 +225,9 @@ FAULTS: list[tuple[str, str, list[str]]] = [
     ),
     (
         "a session field that has its own setting",
-        "endpoints: {local: {type: local, session: {audio.output.voice: x}}}",
+        "endpoints: {local: {type: local, session: {extra: {audio.output.voice: x}}}}",
         [
-            "endpoints.local.session: 'audio.output.voice' in gateway.yaml line 3 column 44 has a setting of its own: voice"
+            "endpoints.local.session.extra: 'audio.output.voice' in gateway.yaml line 3 column 52 has a setting of its own: voice"
         ],
     ),
     # --- combinations that would fail on the first call ---
@@ -353,7 +353,7 @@ PERSONA_FAULTS: list[tuple[str, str, list[str]]] = [
         "{instructions: '${UNSET}', tools: [hang_up], idle: {after_ms: 1}}",
         [
             "personas.receptionist.instructions in gateway.yaml line 2 column 32 wants the variable UNSET, which is not set; set it, or write ${UNSET:-words}",
-            "personas.receptionist.tools[0]: 'hang_up' in gateway.yaml line 2 column 52 is not a tool; known: 'end_call', 'transfer_call'",
+            "personas.receptionist.tools[0]: 'hang_up' in gateway.yaml line 2 column 52 is not a tool; known: 'end_call', 'send_digits', 'transfer_call'",
             "personas.receptionist.idle.after_ms: '1' in gateway.yaml line 2 column 79 is not a number from 1000 to 120000",
         ],
     ),
@@ -425,5 +425,5 @@ def test_a_broken_model_catalogue_is_a_fault_with_its_place(tmp_path: Path, monk
     Path("gateway.yaml").write_text(PERSONA, "utf-8")
     Path("models.yaml").write_text("shutdown: {old-model: soon}\n", "utf-8")
     assert check(Path("gateway.yaml"), {}) == [
-        "shutdown.old-model: 'soon' in models.yaml line 1 column 23 is not a date (2027-01-20)"
+        "shutdown.old-model.date: 'soon' in models.yaml line 1 column 23 is not a date (2027-01-20)"
     ]
