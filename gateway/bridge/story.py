@@ -1,30 +1,66 @@
-"""The books of one call: what it used, and its whole story in one record at the end."""
+"""The books of one call: what it used, what that cost, and its whole story in one record at the end."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
 from dataclasses import fields
+from decimal import Decimal
 
-from gateway.contracts.model import Usage
-from gateway.contracts.record import CallEnded
+from gateway.contracts.model import ResponseDone, ResponseStatus, Usage
+from gateway.contracts.price import Price
+from gateway.contracts.record import CallEnded, TokensUsed
 from gateway.contracts.text import Label
 from gateway.errors import Ending
 
 
 class Story:
-    """Counts that no other room keeps."""
+    """Counts that no other room keeps.
 
-    def __init__(self) -> None:
+    Args:
+        price: of the model that answers; None if it is unknown.
+
+    """
+
+    def __init__(self, price: Price | None = None) -> None:
         self.keys = 0
         self.usage = Usage()
+        self._price = price
+        self._cost = Decimal(0)
+        self._turns: dict[str, int] = {}
+        """The turns of responses that are not done, by response id."""
+        self._reported = 0
+        self._unreported = 0
 
-    def add_usage(self, usage: Usage | None) -> None:
-        """Add a response's tokens."""
-        if usage is not None:
-            was = self.usage
-            sums = {field.name: getattr(was, field.name) + getattr(usage, field.name) for field in fields(Usage)}
-            self.usage = Usage(**sums)
+    def response_started(self, response_id: str, turn: int) -> None:
+        """Note to which turn a response belongs; it ends, perhaps, in the caller's next one."""
+        self._turns[response_id] = turn
+
+    def response_done(self, event: ResponseDone, now_ms: float, turn: int) -> TokensUsed | None:
+        """Enter what a response used; None if the endpoint does not say. ``turn`` is now's, if its own is unknown."""
+        turn = self._turns.pop(event.response_id, turn)
+        usage = event.usage
+        if usage is None:
+            self._unreported += event.status is not ResponseStatus.FAILED
+            return None
+        self._reported += 1
+        self.usage = Usage(
+            **{field.name: getattr(self.usage, field.name) + getattr(usage, field.name) for field in fields(Usage)}
+        )
+        cost = None if self._price is None else self._price.cost(usage)
+        self._cost += cost or 0
+        return TokensUsed(
+            at_ms=int(now_ms),
+            turn=turn,
+            input_text=usage.input_text,
+            input_audio=usage.input_audio,
+            cached_text=usage.cached_text,
+            cached_audio=usage.cached_audio,
+            output_text=usage.output_text,
+            output_audio=usage.output_audio,
+            cost=cost,
+            currency=self._currency(cost),
+        )
 
     def told(
         self,
@@ -39,6 +75,8 @@ class Story:
         dropped_ms: float,
     ) -> CallEnded:
         """Return the record that closes the call."""
+        unreported = self._unreported + len(self._turns)
+        cost = self._total(unreported)
         return CallEnded(
             at_ms=int(now_ms),
             who=Label(ending.who),
@@ -58,4 +96,16 @@ class Story:
             cached_tokens=self.usage.cached_text + self.usage.cached_audio,
             output_text_tokens=self.usage.output_text,
             output_audio_tokens=self.usage.output_audio,
+            cost=cost,
+            currency=self._currency(cost),
+            responses_unreported=unreported,
         )
+
+    def _total(self, unreported: int) -> Decimal | None:
+        """Return what is known of the cost: nothing at all if responses were made and none was accounted for."""
+        if self._price is None or (unreported and not self._reported):
+            return None
+        return self._cost
+
+    def _currency(self, cost: Decimal | None) -> Label | None:
+        return None if cost is None or self._price is None else Label(self._price.currency)

@@ -6,6 +6,7 @@ leg started. Records are ``msgspec`` structs tagged by ``event`` and so encode t
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
@@ -45,6 +46,27 @@ class ModelConnected(Record, frozen=True, kw_only=True, tag="model_connected"):
     session_id: RedactedText
 
 
+class ModelReplaced(Record, frozen=True, kw_only=True, tag="model_replaced"):
+    """Another session took the place of the one before it, and was told what had been said."""
+
+    why: Label
+    """``lost``; ``renewed`` before its time was over, in a pause; ``forced``: renewed although none came."""
+    gap_ms: int
+    """How long the call was without a session."""
+    replayed: int
+    """Items of the conversation that the new session was told."""
+    left_out: int
+    """Items that were too much for it."""
+    session_id: RedactedText
+
+
+class ContextFolded(Record, frozen=True, kw_only=True, tag="context_folded"):
+    """The oldest ``items`` of the conversation were replaced by a summary of ``characters``, so that it stays short."""
+
+    items: int
+    characters: int
+
+
 class CallerSpoke(Record, frozen=True, kw_only=True, tag="caller_spoke"):
     """One utterance of the caller. ``text`` is None while, or if ever, there is no transcript.
 
@@ -69,7 +91,8 @@ class AgentSpoke(Record, frozen=True, kw_only=True, tag="agent_spoke"):
     latency_ms: int | None
     """Caller stopped → first audio sent; None for greetings and anything not answering the caller."""
     purpose: Label
-    """``answer``, ``greeting``, ``disclosure``, ``idle``, ``goodbye``, ``filler`` or ``apology``."""
+    """``answer``, ``greeting``, ``disclosure``, ``idle``, ``goodbye``, ``filler``, ``announcement``, ``apology``, or
+    ``moment`` (said by the local voice while there is no model session)."""
 
 
 class BargeIn(Record, frozen=True, kw_only=True, tag="barge_in"):
@@ -138,6 +161,42 @@ class Fault(Record, frozen=True, kw_only=True, tag="fault"):
     message: RedactedText
 
 
+class TokensUsed(Record, frozen=True, kw_only=True, tag="tokens_used"):
+    """What one response used and cost, as the endpoint told when it was done. Cached is a part of input.
+
+    A turn may have several: a tool's result is one more response. ``cost`` is None where the model's price is unknown.
+    """
+
+    turn: int
+    """The turn in which the response began."""
+    input_text: int
+    input_audio: int
+    cached_text: int
+    cached_audio: int
+    output_text: int
+    output_audio: int
+    cost: Decimal | None
+    currency: Label | None
+    """ISO 4217; None with an unknown cost."""
+
+
+class FlowEvent(Record, frozen=True, kw_only=True, tag="flow"):
+    """A call flow's step was entered, left or answered: what reports and step marks are made of.
+
+    Facts are words of ours, ids of the designer's and numbers; never what a caller said or keyed.
+    """
+
+    flow: Label
+    bundle: Label
+    """The files that the call is pinned to, by the beginning of their digest."""
+    step: Label
+    """Its path, such as ``main`` or ``pick_existing.list``."""
+    visit: int
+    name: Label
+    """``step_entered``, ``exit_taken``, ``heard``, ``no_input`` … or a name that the designer gave."""
+    facts: dict[str, str | int] = {}
+
+
 class CallEnded(Record, frozen=True, kw_only=True, tag="call_ended"):
     """The call's whole story in one line."""
 
@@ -158,6 +217,12 @@ class CallEnded(Record, frozen=True, kw_only=True, tag="call_ended"):
     cached_tokens: int = 0
     output_text_tokens: int = 0
     output_audio_tokens: int = 0
+    cost: Decimal | None = None
+    """The sum over all responses; None if the model's price, or all of its use, is unknown."""
+    currency: Label | None = None
+    """ISO 4217; None with an unknown cost."""
+    responses_unreported: int = 0
+    """Responses whose tokens the endpoint never told (the call ended first): the cost is at least the sum."""
 
 
 class CarrierStatus(Record, frozen=True, kw_only=True, tag="carrier_status"):
@@ -170,6 +235,8 @@ class CarrierStatus(Record, frozen=True, kw_only=True, tag="carrier_status"):
 AnyRecord = (
     CallStarted
     | ModelConnected
+    | ModelReplaced
+    | ContextFolded
     | CallerSpoke
     | AgentSpoke
     | BargeIn
@@ -181,6 +248,8 @@ AnyRecord = (
     | Transferred
     | IdlePrompt
     | Fault
+    | TokensUsed
+    | FlowEvent
     | CallEnded
     | CarrierStatus
 )

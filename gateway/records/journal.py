@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -103,7 +104,8 @@ def encode_record(record: AnyRecord) -> bytes:
 
 def journal_entry(record: AnyRecord) -> JournalEntry:
     """Return a record as a journal would give it back, without a file between."""
-    return _entry(msgspec.to_builtins(record, enc_hook=_plain))
+    fields = msgspec.to_builtins(record, enc_hook=_plain, builtin_types=(Decimal,))
+    return _entry({name: float(value) if isinstance(value, Decimal) else value for name, value in fields.items()})
 
 
 def read_journal(path: Path) -> list[JournalEntry]:
@@ -136,7 +138,8 @@ def _plain(value: object) -> str:
     raise NotImplementedError(f"a record holds redacted text, labels and numbers; got {type(value).__name__}")
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
+"""Money stands in the file as a number with all of its digits."""
 
 
 def _entry(line: dict[str, object]) -> JournalEntry:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
 
+from gateway.records.bill import Bill, bill, render_bill
 from gateway.records.journal import JournalEntry
 
 
@@ -69,6 +70,7 @@ class Summary:
     disclosure_heard_ms: int | None
     disclosure_of_ms: int | None
     faults: tuple[str, ...]
+    bill: Bill
 
 
 def summarise(entries: Sequence[JournalEntry]) -> Summary:
@@ -105,6 +107,7 @@ def summarise(entries: Sequence[JournalEntry]) -> Summary:
         disclosure_heard_ms=disclosure.number("heard_ms") if disclosure else None,
         disclosure_of_ms=disclosure.number("of_ms") if disclosure else None,
         faults=tuple(entry.text("kind") for entry in entries if entry.event == "fault"),
+        bill=bill(entries),
     )
 
 
@@ -162,6 +165,7 @@ def render_summary(summary: Summary) -> str:
     if summary.disclosure_of_ms is not None:
         lines.append(f"disclosure    {summary.disclosure_heard_ms} of {summary.disclosure_of_ms} ms heard")
     lines += [f"fault         {kind}" for kind in summary.faults]
+    lines += render_bill(summary.bill)
     return "\n".join([*lines, ""])
 
 

@@ -60,9 +60,16 @@ class PublicOrigin:
         self._trusted = parse_networks(trusted_proxies)
 
     def base_url(self, connection: HTTPConnection) -> str:
-        """Return the gateway's ``http`` or ``https`` URL, without a trailing slash."""
+        """Return the gateway's ``http`` or ``https`` URL, without a trailing slash.
+
+        Where it is mounted in another application, the mount's path is a part of it.
+        """
+        return self._origin(connection) + _mount(connection)
+
+    def _origin(self, connection: HTTPConnection) -> str:
+        """Return what stands before the request's path; ``public_url`` may name the mount or not."""
         if self._public_url is not None:
-            return self._public_url
+            return self._public_url.removesuffix(_mount(connection))
         scheme = _HTTP_TWIN[connection.scope.get("scheme", "http")]
         host = connection.headers.get("host", "")
         if self._is_trusted(connection):
@@ -76,7 +83,7 @@ class PublicOrigin:
         scope = connection.scope
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
         query = scope.get("query_string", b"").decode("latin-1")
-        base = self.base_url(connection)
+        base = self._origin(connection)
         url = f"{base}{path}?{query}" if query else f"{base}{path}"
         return socket_twin(url) if scope["type"] == "websocket" else url
 
@@ -89,6 +96,11 @@ class PublicOrigin:
             return False
         mapped = peer.ipv4_mapped if isinstance(peer, ipaddress.IPv6Address) else None
         return any((mapped or peer) in network for network in self._trusted)
+
+
+def _mount(connection: HTTPConnection) -> str:
+    """Return the path under which the application around ours has mounted it; the request's path begins with it."""
+    return str(connection.scope.get("root_path", "")).rstrip("/")
 
 
 def host_of(url: str) -> str:
