@@ -88,14 +88,15 @@ class _Watcher:
 
     call_id: str = ""
     live: Live | None = None
+    quiet: bool = False
 
     def __call__(self, call_id: str) -> _Watcher:
-        self.call_id, self.live = call_id, Live()
+        self.call_id, self.live = call_id, None if self.quiet else Live()
         return self
 
     def accept(self, record: AnyRecord) -> None:
-        assert self.live is not None
-        self.live.accept(record)
+        if self.live is not None:
+            self.live.accept(record)
 
     async def close(self) -> None:
         """Nothing is kept back."""
@@ -124,14 +125,28 @@ async def _demo(
         loaded = demo_settings(config, overrides=overrides, endpoint=endpoint)
         configure_logging(loaded.settings.log, trace_wire, secrets=secrets_of(loaded.settings))
         tell_settings(loaded)
-        return await _call(loaded, script, network_ms, credentials, rest)
+        return await call_to_oneself(loaded, script, network_ms, credentials, rest)
 
 
-async def _call(
-    loaded: LoadedSettings, script: Script, network_ms: int, credentials: TwilioCredentials, rest: TwilioRest
+async def call_to_oneself(
+    loaded: LoadedSettings,
+    script: Script,
+    network_ms: int,
+    credentials: TwilioCredentials,
+    rest: TwilioRest,
+    *,
+    quiet: bool = False,
 ) -> tuple[CallOutcome, list[Path]]:
+    """Serve on a loopback port, place one call there, and return what came of it and what it left behind.
+
+    ``quiet`` prints nothing of it.
+
+    Raises:
+        GatewayError: the gateway could not start, or the call could not be placed.
+
+    """
     settings = loaded.settings
-    watcher = _Watcher()
+    watcher = _Watcher(quiet=quiet)
     exchange = Exchange(settings, watch=watcher)
     server = GatewayServer(create_app(settings, exchange=exchange), settings, host="127.0.0.1", port=0)
     await server.open()
@@ -140,7 +155,12 @@ async def _call(
     try:
         target = CallTarget(voice_webhook_url=f"http://127.0.0.1:{server.port}/twilio/voice")
         outcome = await place_call(
-            target, script, network_ms=network_ms, credentials=credentials, rest=rest, on_event=tell
+            target,
+            script,
+            network_ms=network_ms,
+            credentials=credentials,
+            rest=rest,
+            on_event=None if quiet else tell,
         )
     finally:
         server.stop()

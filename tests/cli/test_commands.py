@@ -21,10 +21,11 @@ from tests.cli.schema_rules import breaches
 Run = Callable[..., Result]
 
 HELP = {
-    (): ["demo", "serve", "call", "local-model", "config", "version"],
+    (): ["demo", "serve", "call", "doctor", "local-model", "config", "version"],
     ("demo",): ["--caller", "--config", "--endpoint", "--network-ms", "--to", "--trace-wire"],
     ("serve",): ["--config", "--host", "--port", "--endpoint", "--trace-wire"],
     ("call",): ["--caller", "--network-ms", "--account-sid", "--auth-token", "--wav", "--list", "TWILIO_AUTH_TOKEN"],
+    ("doctor",): ["--config", "--endpoint", "--live", "--json"],
     ("config",): ["schema", "check"],
     ("config", "check"): ["--config"],
     ("config", "schema"): [],
@@ -98,7 +99,22 @@ def test_the_shipped_settings_are_right(run: Run) -> None:
     assert result.exit_code == 0, result.output
     said = plain(result.stdout)
     assert said.startswith(f"ok {shipped_directory() / 'gateway.yaml'}")
-    assert "'local', the embedded server, because OPENAI_API_KEY is not set" in said
+    assert "'local', the embedded server, because neither AZURE_OPENAI_ENDPOINT nor OPENAI_API_KEY is set" in said
+
+
+def test_the_check_shows_what_the_endpoints_in_use_can_do_and_what_they_have_not(run: Run) -> None:
+    Path("mine.yaml").write_text(
+        PERSONA
+        + "endpoints: {local: {type: local, capabilities: {truncates: false, lacks: [speed]}}, unused: {type: local}}\n"
+        "numbers: {+441: {persona: clerk, session: {speed: 1.2}}}\n"
+    )
+    result = run("config", "check", "-c", "mine.yaml")
+    assert result.exit_code == 0, result.output
+    said = plain(result.stdout)
+    assert "endpoint local takes pcm16/24000, pcmu/8000, pcma/8000" in said
+    assert "truncates no deletes items yes" in said
+    assert "has not speed, temperature" in said
+    assert "numbers.'+441'.session.speed: endpoint 'local' has no such setting" in plain(result.stderr)
 
 
 def test_settings_of_the_working_directory_are_taken_before_the_shipped_ones(run: Run) -> None:
