@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
+from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from gateway.bridge.call import Call, CallParts, LocalSpeech
@@ -22,23 +23,33 @@ from gateway.bridge.plan import plan_call, session_setup
 from gateway.bridge.registry import CallRegistry
 from gateway.clock import Clock, SystemClock
 from gateway.contracts.leg import Leg, LegStarted
-from gateway.contracts.model import ModelConnector
+from gateway.contracts.model import ModelConnector, ModelSession
 from gateway.contracts.record import AnyRecord, AudioTap, CallEnded, CallStarted, CarrierStatus, Sink
+from gateway.contracts.tool import CallFacts
 from gateway.errors import ConfigurationError, Ending, Party, SpeechError
 from gateway.legs.carrier_http import CarrierHttp
 from gateway.legs.tickets import open_ticket_office
 from gateway.offline.supervisor import LocalModelProcess
-from gateway.privacy.redactor import Redactor, load_custom
+from gateway.privacy.custom import CallContext, CustomRedaction, CustomStage, load_custom
+from gateway.privacy.patterns import load_patterns
+from gateway.privacy.redactor import Redactor
 from gateway.realtime.connector import RealtimeConnector
+from gateway.realtime.kinds import check_endpoint
+from gateway.realtime.shortfalls import shortfalls
 from gateway.records.fanout import Aside, Fanout
 from gateway.records.journal import JournalSink
 from gateway.records.papers import PaperDesk
 from gateway.records.recording import Recorder
 from gateway.records.retention import CallPaths, DataDir, prepare_data_dir, sweep
+from gateway.settings.effective import answer_to, answers
 from gateway.settings.schema import EndpointSettings, PersonaSettings, Settings
 from gateway.speech.spare import SpareVoice
+from gateway.telemetry.call_metrics import CallMetrics
+from gateway.telemetry.connects import CountedConnector
 from gateway.telemetry.log import bind_call
+from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.wire import tracer
+from gateway.toolbox.box import Toolbox
 from gateway.web.front_desk import Ring
 from gateway.web.routes import routes
 from gateway.web.startup import check_startup, startup_warnings
@@ -101,10 +112,20 @@ class Exchange:
         self.local_model: LocalModelProcess | None = None
         self._watch = watch
         self._connectors: dict[str, ModelConnector] = {}
+        self._openers: list[RealtimeConnector] = []
+        """What the connectors open sessions with, to be closed at the end."""
         self._early = EarlySessions(settings.limits.early_sessions)
-        self._custom = load_custom(settings.privacy.redactor) if settings.privacy.redactor else None
+        self.metrics = Metrics(
+            live=lambda: len(self.registry.live), early=lambda: len(self._early), limit=settings.limits.calls
+        )
+        privacy = settings.privacy
+        self._custom = (
+            CustomRedaction(load_custom(privacy.redactor), limit_ms=privacy.redactor_limit_ms) if privacy.redactor else None
+        )
+        self._patterns = load_patterns(privacy.patterns)
         self._local_speech: LocalSpeech = SpareVoice()
         self._papers = PaperDesk()
+        self._toolbox = Toolbox(settings.tools)
         self._sweeper: asyncio.Task[None] | None = None
         self._latest: dict[str, tuple[CallPaths, float]] = {}
         """Where the latest calls left their traces and when they began, by the carrier's id."""
@@ -114,12 +135,16 @@ class Exchange:
 
     def may_answer(self) -> str | None:
         """Return why no call can be taken now, or None."""
-        return self.registry.refusal()
+        refusal = self.registry.refusal()
+        if refusal is not None:
+            self.metrics.call_refused(refusal)
+        return refusal
 
     def ringing(self, ring: Ring) -> None:
         """Open the model session of a call that rings, if there is room."""
         persona = self._persona(ring.dialed_number)[1]
-        self._early.open(ring.leg_id, self._connector(persona))
+        opened = self._early.open(ring.leg_id, self._connector(persona))
+        self.metrics.early_session("opened" if opened else "not_opened")
 
     def carrier_status(self, leg_id: str, status: str, duration_s: int | None) -> None:
         """Keep the carrier's last word on a call in its journal; a call that ended while it rang needs no session."""
@@ -137,7 +162,7 @@ class Exchange:
         at_ms = int((self.clock.wall_s() - started_at_s) * 1000)
         journal = JournalSink(paths.journal)
         journal.accept(
-            CarrierStatus(at_ms=at_ms, status=Redactor(self._custom).whole("tool", status), duration_s=duration_s)
+            CarrierStatus(at_ms=at_ms, status=Redactor(self._patterns).whole("tool", status), duration_s=duration_s)
         )
         await journal.close()
 
@@ -184,6 +209,12 @@ class Exchange:
         name, persona = self._persona(started.dialed_number)
         connector = self._connector(persona)
         endpoint = self._endpoint(persona)
+        facts = CallFacts(
+            call_id=call_id,
+            caller_number=started.caller_number,
+            dialed_number=started.dialed_number,
+            parameters=started.parameters,
+        )
         plan = plan_call(
             name,
             persona,
@@ -191,20 +222,42 @@ class Exchange:
             endpoint=endpoint,
             endpoint_name=connector.name,
             call_s=self.settings.limits.call_s,
+            semantic_vad=connector.capabilities.semantic_vad,
         )
         return CallParts(
             call_id=call_id,
             plan=plan,
             setup=session_setup(plan, persona, endpoint, started, connector.capabilities),
             connector=connector,
-            session=self._early.redeem(started.leg_id),
+            session=self._redeem(started.leg_id),
             append_ms=endpoint.append_ms,
             clock=self.clock,
-            redactor=Redactor(self._custom),
-            sink=Fanout(self._sinks(call_id, paths)),
+            redactor=Redactor(self._patterns),
+            sink=self._behind_custom(
+                Fanout(
+                    [
+                        CallMetrics(self.metrics, endpoint=connector.name, model=endpoint.model or endpoint.deployment),
+                        *self._sinks(call_id, paths),
+                    ]
+                ),
+                CallContext(call_id, name, persona.language),
+            ),
+            price=self.settings.prices.price_of(endpoint.model, endpoint.deployment),
             tap=self._tap(started, paths),
             local_speech=self._local_speech,
+            tools=self._toolbox.for_call(persona.tools, facts),
+            lookups=tuple(self._toolbox.for_call(persona.lookup.tools if persona.lookup else (), facts).values()),
         )
+
+    def _redeem(self, leg_id: str) -> Awaitable[ModelSession] | None:
+        session = self._early.redeem(leg_id)
+        if session is not None:
+            self.metrics.early_session("redeemed")
+        return session
+
+    def _behind_custom(self, sink: Sink, context: CallContext) -> Sink:
+        """Return the sinks behind the operator's own redactor, if there is one."""
+        return sink if self._custom is None else CustomStage(sink, self._custom, context)
 
     def _sinks(self, call_id: str, paths: CallPaths | None) -> Sequence[Sink]:
         sinks: list[Sink] = [CallLog()]
@@ -225,9 +278,8 @@ class Exchange:
         return await asyncio.to_thread(self.data_dir.call_paths, call_id, started_at_s)
 
     def _persona(self, dialed_number: str) -> tuple[str, PersonaSettings]:
-        number = self.settings.numbers.get(dialed_number)
-        name = (number and number.persona) or self.settings.persona
-        return name, self.settings.personas[name]
+        answer = answer_to(self.settings, dialed_number)
+        return answer.persona_name, answer.persona
 
     def _endpoint_name(self, persona: PersonaSettings) -> str:
         name = persona.endpoint or self.settings.endpoint
@@ -242,8 +294,9 @@ class Exchange:
         connector = self._connectors.get(name)
         if connector is None:
             endpoint = self._reachable(self.settings.endpoints[name])
-            connector = RealtimeConnector(name, endpoint, clock=self.clock, trace=tracer(name))
-            self._connectors[name] = connector
+            opener = RealtimeConnector(name, endpoint, clock=self.clock, trace=tracer(name))
+            self._openers.append(opener)
+            connector = self._connectors[name] = CountedConnector(opener, self.metrics, self.clock)
         return connector
 
     def _reachable(self, endpoint: EndpointSettings) -> EndpointSettings:
@@ -251,8 +304,8 @@ class Exchange:
         if endpoint.type != "local" or endpoint.url is not None:
             return endpoint
         assert self.local_model is not None, "the local model is started before the doors open"
-        fields = {"url": self.local_model.url, "api_key": self.local_model.token}
-        return EndpointSettings.model_validate({**endpoint.model_dump(), **fields})
+        fields = {"url": self.local_model.url, "api_key": SecretStr(self.local_model.token)}
+        return endpoint.model_copy(update=fields)  # what was given stays told apart from what is a default
 
     # --- opening and closing the house -----------------------------------------------------------------------------
 
@@ -265,19 +318,21 @@ class Exchange:
         """
         if self.data_dir is not None:
             return
+        for answer in answers(self.settings):
+            check_endpoint(answer.endpoint_name, answer.endpoint)
         self.data_dir = await asyncio.to_thread(prepare_data_dir, self.settings.data_dir)
         self._sweeper = asyncio.create_task(self._sweep(self.data_dir), name="retention")
+        await self._toolbox.open()
         if self._needs_local_model():
             self.local_model = LocalModelProcess(log_level=self.settings.log.level)
             try:
                 await self.local_model.start()
             except SpeechError as error:
+                await self._toolbox.close()
                 raise ConfigurationError(str(error)) from error
 
     def _needs_local_model(self) -> bool:
-        names = {number.persona or self.settings.persona for number in self.settings.numbers.values()}
-        personas = [self.settings.personas[name] for name in names | {self.settings.persona}]
-        endpoints = [self._endpoint(persona) for persona in personas]
+        endpoints = [answer.endpoint for answer in answers(self.settings)]
         return any(endpoint.type == "local" and endpoint.url is None for endpoint in endpoints)
 
     async def _sweep(self, data_dir: DataDir) -> None:
@@ -307,8 +362,10 @@ class Exchange:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._early.close()
+        await asyncio.gather(*(opener.close() for opener in self._openers))
         await asyncio.gather(*self._notes)
         await self._papers.close()
+        await self._toolbox.close()
         if self.local_model is not None:
             await self.local_model.stop()
 
@@ -330,7 +387,7 @@ def create_app(settings: Settings, *, exchange: Exchange | None = None) -> Starl
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        for warning in startup_warnings(settings):
+        for warning in [*startup_warnings(settings), *shortfalls(settings)]:
             log.warning("startup", warning=warning)
         await house.open()
         # Soon, but behind the first answers: it loads certificates, and no call shall wait for that.
@@ -342,6 +399,6 @@ def create_app(settings: Settings, *, exchange: Exchange | None = None) -> Starl
             await house.close()
             await http.close()
 
-    app = Starlette(routes=routes(house, tickets, http, house.clock), lifespan=lifespan)
+    app = Starlette(routes=routes(house, tickets, http, house.clock, house.metrics), lifespan=lifespan)
     app.state.exchange = house
     return app

@@ -12,6 +12,8 @@ heard → delete; all heard and complete → nothing is sent. What stands outsid
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from gateway.bridge.alarms import Alarms
 from gateway.bridge.commands import AddMessage, Command, DeleteItem, TruncateItem, Write
 from gateway.bridge.playback import Playback, UnknownItem
@@ -21,6 +23,19 @@ from gateway.bridge.transcript import Item, Transcript
 from gateway.contracts.model import ModelCapabilities
 from gateway.contracts.record import BargeIn as BargeInRecord
 from gateway.contracts.text import Label
+
+
+class Manners(Protocol):
+    """How what is being said may be interrupted."""
+
+    @property
+    def min_speech_ms(self) -> int:
+        """Speech shorter than this does not interrupt; 0 interrupts at once."""
+        ...
+
+    def protected_until_ms(self, now_ms: float) -> float | None:
+        """Return until when nobody may talk over it; None: at once."""
+        ...
 
 
 class BargeIn:
@@ -53,6 +68,8 @@ class BargeIn:
         self._alarms = alarms
         self._held_unheard: list[str] = []
         self._settled: set[str] = set()
+        self.manners: Manners | None = None
+        """What is said has rules of its own; None is the same rule for all."""
         self.count = 0
         self.caller_speaking = False
         self.dismissed = False
@@ -64,9 +81,10 @@ class BargeIn:
         """The caller began to speak."""
         self.caller_speaking = True
         self.dismissed = False
-        if self._protected(now_ms):
-            self._alarms.set("barge_in", self._playback.ends_at_ms(now_ms) + 1)
-        elif self._min_speech_ms and self._playback.unheard_ms(now_ms) > 0:
+        protected_until_ms = self.protected_until_ms(now_ms)
+        if protected_until_ms is not None:
+            self._alarms.set("barge_in", protected_until_ms)
+        elif self._bound_ms and self._playback.unheard_ms(now_ms) > 0:
             self._hold(now_ms)
         elif not self._speaker.holding:
             self.commit(now_ms)
@@ -77,7 +95,7 @@ class BargeIn:
         self._alarms.stop("barge_in")
         if not self._speaker.holding:
             return
-        if spoke_ms < self._min_speech_ms:
+        if spoke_ms < self._bound_ms:
             self.dismissed = True
             self._held_unheard.clear()
             self._speaker.resume(now_ms)
@@ -88,10 +106,20 @@ class BargeIn:
         """The bound has passed, or protected speech has ended, and the caller still speaks: ``barge_in`` rang."""
         if not self.caller_speaking:
             return
-        if self._protected(now_ms):
-            self._alarms.set("barge_in", self._playback.ends_at_ms(now_ms) + 1)
+        protected_until_ms = self.protected_until_ms(now_ms)
+        if protected_until_ms is not None:
+            self._alarms.set("barge_in", protected_until_ms)
         else:
             self.commit(now_ms)
+
+    def session_gone(self, now_ms: float) -> None:
+        """No session hears the caller: what is held goes on, and the next session tells of speech anew."""
+        self.caller_speaking = False
+        self.dismissed = False
+        self._alarms.stop("barge_in")
+        if self._speaker.holding:
+            self._held_unheard.clear()
+            self._speaker.resume(now_ms)
 
     def take_unsettled(self, item_id: str) -> bool:
         """Tell, once, whether an item of a dead response still stands in the model's memory as if it were heard."""
@@ -102,16 +130,23 @@ class BargeIn:
 
     # --- deciding --------------------------------------------------------------------------------------------------
 
-    def _protected(self, now_ms: float) -> bool:
-        """Whether something plays that nobody may talk over."""
+    @property
+    def _bound_ms(self) -> int:
+        """What speech has to last to interrupt what is being said."""
+        return self._min_speech_ms if self.manners is None else self.manners.min_speech_ms
+
+    def protected_until_ms(self, now_ms: float) -> float | None:
+        """Return until when something plays that nobody may talk over; None if nothing does."""
         items = (self._transcript.get(item_id) for item_id in self._playback.unheard_items(now_ms))
-        return any(item is not None and item.purpose is Purpose.DISCLOSURE for item in items)
+        if any(item is not None and item.purpose is Purpose.DISCLOSURE for item in items):
+            return self._playback.ends_at_ms(now_ms) + 1
+        return None if self.manners is None else self.manners.protected_until_ms(now_ms)
 
     def _hold(self, now_ms: float) -> None:
         if not self._speaker.holding:
             cleared = self._speaker.hold(now_ms)
             self._held_unheard = list(dict.fromkeys(stretch.item_id for stretch in cleared.tail))
-        self._alarms.set("barge_in", now_ms + self._min_speech_ms)
+        self._alarms.set("barge_in", now_ms + self._bound_ms)
 
     def commit(self, now_ms: float) -> None:
         """Interrupt: clear, cancel, cut the memory. Does nothing when nobody speaks and nothing is on its way."""

@@ -1,4 +1,4 @@
-"""One call's driver: it owns the leg, the model session, the clock's timer and the tools, and holds no rules.
+"""One call's driver: it owns the leg, the model's sessions, the clock's timer and the tools, and holds no rules.
 
 Caller audio goes the short way, leg → media chain → session, in the callback that brought it: no task, no queue, no
 await. Everything else goes through the conversation, whose commands are carried out at once and in order. However a
@@ -8,51 +8,68 @@ call ends — the caller, the carrier, the model, the deadline, a drain — it e
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol, assert_never
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 import structlog
 
 from gateway.audio.format import AudioFormat, AudioFrame
 from gateway.bridge.commands import (
     AddMessage,
+    AddToolCall,
     AnswerTool,
     CancelResponse,
     CancelTools,
+    ClearInput,
     ClearPlayout,
     Command,
+    ConfigureSession,
     DeleteItem,
+    DoAfterwards,
+    DoAside,
     EndCall,
+    HearAgain,
+    OpenSession,
     PlaceMark,
     PlayAudio,
     Respond,
     RunTool,
     SpeakLocally,
+    StopAside,
     TransferCall,
     TruncateItem,
+    UseSession,
     Write,
 )
 from gateway.bridge.conversation import Conversation
+from gateway.bridge.digits import SEND_DIGITS, digits_tool
+from gateway.bridge.lookups import Lookups
 from gateway.bridge.media import MediaChain
 from gateway.bridge.plan import CallPlan
 from gateway.bridge.playback import Playback
+from gateway.bridge.sessions import Sessions
+from gateway.bridge.tail import Tail
 from gateway.bridge.tools import built_in_specs
 from gateway.clock import Clock
 from gateway.contracts.leg import FramesLost, Leg, LegEnded, LegEvent, TransferTarget
-from gateway.contracts.model import ModelConnector, ModelEvent, ModelSession, SessionReady, SessionSetup, ToolSpec
+from gateway.contracts.model import ModelConnector, ModelEvent, ModelSession, SessionLost, SessionReady, SessionSetup
+from gateway.contracts.price import Price
 from gateway.contracts.record import AudioTap, CallStarted, Sink
 from gateway.contracts.text import Label
-from gateway.errors import CarrierError, Ending, GatewayError, ModelError, Party, Unsupported
+from gateway.contracts.tool import Tool, ToolOutcome
+from gateway.errors import CarrierError, Ending, GatewayError, ModelError, ModelRefused, Party, Unsupported
 from gateway.privacy.redactor import Redactor
+
+if TYPE_CHECKING:
+    from gateway.bridge.flow.ear import Ear
+    from gateway.bridge.flow.plan import FlowCall, Work
 
 log = structlog.get_logger()
 
-EARLY_AUDIO_MS: Final = 5000
-"""Caller audio kept while the model session is being opened, so that an early word is not lost."""
 FINISH_WITHIN_S: Final = 8.0
-"""Time limit for saying goodbye to leg, session and sinks together."""
+"""Time limit for saying goodbye to leg, sessions and sinks together."""
 
 
 class LocalSpeech(Protocol):
@@ -61,18 +78,6 @@ class LocalSpeech(Protocol):
     async def render(self, text: str, purpose: str, language: str, format: AudioFormat) -> AudioFrame | None:
         """Return ``text`` as speech in ``format``; None if there is neither a voice nor a recording for ``purpose``."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ToolOutcome:
-    """What a tool gave: text for the model, and whether it went well."""
-
-    output: str
-    ok: bool = True
-
-
-ToolFunction = Callable[[str], Awaitable[ToolOutcome]]
-"""Takes the model's JSON arguments; off the media path, cancelled when the call ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,25 +97,38 @@ class CallParts:
     sink: Sink
     tap: AudioTap | None = None
     local_speech: LocalSpeech | None = None
-    tools: Mapping[str, tuple[ToolSpec, ToolFunction]] = field(default_factory=dict)
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    """What the model may call, by name, beside the built-in tools."""
+    lookups: Sequence[Tool] = ()
+    """Called when the call starts."""
+    price: Price | None = None
+    """Of the endpoint's model; None if it is unknown."""
+    flow: FlowCall | None = None
+    """The flow that the call runs; None is a plain conversation."""
 
 
 class Call:
-    """A leg, a session and the conversation between them. ``await call.run()`` lasts as long as the call."""
+    """A leg, its sessions and the conversation between them. ``await call.run()`` lasts as long as the call."""
 
     def __init__(self, leg: Leg, parts: CallParts) -> None:
         self._leg = leg
         self._parts = parts
         self._started_ms = parts.clock.now_ms()
-        self._session: ModelSession | None = None
-        self._early: deque[AudioFrame] = deque()
-        self._early_ms = 0.0
+        self._sessions = Sessions(parts.connector, clock=parts.clock, owner=self, setup=lambda: self.setup)
+        self._tail = Tail()
+        self._refusal = ""
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._timer: asyncio.TimerHandle | None = None
         self._wake_ms: float | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._connected_ms: float | None = None
         started = leg.started
+        self._tools = dict(parts.tools)
+        if SEND_DIGITS in parts.plan.tools and leg.capabilities.sends_digits:
+            self._tools[SEND_DIGITS] = digits_tool(leg)
+        self._lookups = Lookups(
+            parts.lookups, started, redactor=parts.redactor, write=parts.sink.accept, now_ms=self._now_ms
+        )
         self.setup = self._complete(parts.setup)
         self._media = MediaChain(
             from_caller=started.from_caller,
@@ -119,33 +137,39 @@ class Call:
             to_caller=started.to_caller,
             append_ms=parts.append_ms,
         )
-        self._conversation = Conversation(
+        self._ear: Ear | None = None
+        self._conversation = self._new_conversation()
+
+    def _new_conversation(self) -> Conversation:
+        parts, started = self._parts, self._leg.started
+        make: Callable[..., Conversation] = Conversation
+        if parts.flow is not None:
+            from gateway.bridge.flow.conversation import FlowConversation  # calls without a flow do not load flows
+            from gateway.bridge.flow.ear import Ear
+
+            self._ear = Ear(started.from_caller)
+            make = partial(FlowConversation, call=parts.flow, setup=self.setup, ear=self._ear)
+        return make(
             parts.plan,
-            playback=Playback(started.to_caller, leg.capabilities),
+            playback=Playback(started.to_caller, self._leg.capabilities),
             media=self._media,
+            tail=self._tail,
             capabilities=parts.connector.capabilities,
             redactor=parts.redactor,
-            custom_tools=frozenset(parts.tools),
+            custom_tools=self._tools,
+            price=parts.price,
         )
 
     def _complete(self, setup: SessionSetup) -> SessionSetup:
-        tools = (*built_in_specs(self._parts.plan), *(spec for spec, _ in self._parts.tools.values()))
-        return SessionSetup(
-            instructions=setup.instructions,
-            voice=setup.voice,
-            input_format=setup.input_format,
-            output_format=setup.output_format,
-            turn_detection=setup.turn_detection,
-            transcription=setup.transcription,
-            tools=(*setup.tools, *tools),
-            extras=setup.extras,
-        )
+        tools = (*built_in_specs(self._parts.plan), *(tool.spec for tool in self._tools.values()))
+        return replace(setup, tools=(*setup.tools, *tools))
 
     # --- the life of a call ----------------------------------------------------------------------------------------
 
     async def run(self) -> Ending:
         """Hold the call from its first frame to its end, and return why it ended. Never raises but when cancelled."""
         self._write_start()
+        self._lookups.begin()
         self._leg.listen(self)
         deadline = asyncio.get_running_loop().call_later(
             self._parts.plan.deadline_ms / 1000, self.end, Ending(Party.GATEWAY, "deadline", ok=False)
@@ -168,48 +192,53 @@ class Call:
             self._ended.set_result(ending)
 
     async def _connect(self) -> None:
-        connecting = asyncio.ensure_future(self._open_session())
+        connecting = asyncio.ensure_future(self._sessions.first(self._parts.session))
         self._ended.add_done_callback(lambda _: connecting.cancel())
+        session, lost = None, None
         try:
-            session = self._session = await connecting
+            session = await connecting
         except ModelError as error:
-            log.error("model_unreachable", endpoint=self._parts.connector.name, why=str(error))
-            self._do(self._conversation.model_unreachable(str(error), self._now_ms()))
-            return
+            self._refusal = str(error)
+            lost = SessionLost(str(error), retryable=not isinstance(error, ModelRefused) or error.retryable)
         except asyncio.CancelledError:
             if not self._ended.done():
                 connecting.cancel()
                 raise
             return
+        try:
+            wait_ms = self._parts.plan.lookup_wait_ms
+            known = await self._lookups.in_time(wait_ms, ended=self._ended, late=self._learn)
+        except asyncio.CancelledError:
+            self._sessions.keep(session)
+            raise
+        self._sessions.keep(session)
         if self._ended.done():
             return
-        self._connected_ms = self._now_ms()
-        session.listen(self)
-        session.configure(self.setup)
-        self._do(self._conversation.begin(self._now_ms()))
-        early, self._early = self._early, deque()
-        for frame in early:
-            self.on_audio(frame)
+        self.setup = replace(self.setup, instructions=self.setup.instructions + known)
+        self._begin(lost)
 
-    async def _open_session(self) -> ModelSession:
-        if self._parts.session is not None:
-            try:
-                return await self._parts.session
-            except ModelError as error:
-                log.warning("early_session_failed", endpoint=self._parts.connector.name, why=str(error))
-        return await self._parts.connector.connect()
+    def _begin(self, lost: SessionLost | None) -> None:
+        """Open the conversation on the first session, or on the way to one."""
+        self._connected_ms = self._now_ms()
+        self._sessions.configure()
+        self._do(self._conversation.begin(self._now_ms()))
+        if lost is not None:
+            self._do(self._conversation.receive(lost, self._now_ms()))
+            return
+        self._hear_again()
+        self._sessions.listen()
 
     async def _finish(self, ending: Ending) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        session = self._session
-        dropped_ms = 0.0 if session is None else session.dropped_ms
+        if self._refusal and not self._sessions.met:
+            log.error("model_unreachable", endpoint=self._parts.connector.name, why=self._refusal)
+        dropped_ms = self._sessions.dropped_ms + self._tail.lost_ms
         self._do(self._conversation.ended(ending, self._now_ms(), dropped_ms=dropped_ms))
         for task in self._tasks.values():
             task.cancel()
-        parts: list[Awaitable[object]] = [self._part_with_leg(ending), *self._tasks.values()]
-        if session is not None:
-            parts.append(session.close())
+        parts: list[Awaitable[object]] = [self._part_with_leg(ending), *self._tasks.values(), *self._lookups.stop()]
+        parts += self._sessions.close()
         if self._parts.tap is not None:
             parts.append(self._parts.tap.close(self._now_ms()))
         await self._within_limit(parts)
@@ -238,24 +267,28 @@ class Call:
 
     def on_audio(self, frame: AudioFrame) -> None:
         """Take a frame from the caller: the short way."""
-        session = self._session
-        if session is None:
-            self._keep_early(frame)
-            return
-        try:
-            for piece in self._media.from_caller(frame):
-                session.append(piece)
-        except ValueError:
-            self.end(Ending(Party.CARRIER, "protocol", ok=False))
+        if self._ear is not None:
+            frame = self._ear.hear(frame)
+        self._tail.push(frame)
+        if self._sessions.live and not self._hear(frame):
             return
         if self._parts.tap is not None:
             self._parts.tap.from_caller(frame, self._now_ms() - frame.duration_ms)
 
-    def _keep_early(self, frame: AudioFrame) -> None:
-        self._early.append(frame)
-        self._early_ms += frame.duration_ms
-        while self._early_ms > EARLY_AUDIO_MS:
-            self._early_ms -= self._early.popleft().duration_ms
+    def _hear(self, frame: AudioFrame) -> bool:
+        try:
+            for piece in self._media.from_caller(frame):
+                self._sessions.append(piece)
+        except ValueError:
+            self.end(Ending(Party.CARRIER, "protocol", ok=False))
+            return False
+        return True
+
+    def _hear_again(self) -> None:
+        """Give a session that takes over what the caller said last; its audio begins there."""
+        self._media.begin_again()
+        for frame in self._tail.take():
+            self._hear(frame)
 
     def on_leg(self, event: LegEvent) -> None:
         """Take any other event of the leg."""
@@ -270,10 +303,20 @@ class Call:
         """Take an event of the model session."""
         now_ms = self._now_ms()
         if isinstance(event, SessionReady) and self._connected_ms is not None:
-            self._do(self._conversation.session_ready(now_ms, event.session_id, now_ms))
+            lasts_ms = self._sessions.lasts_ms(event)
+            self._do(self._conversation.session_ready(now_ms, event.session_id, now_ms, lasts_ms=lasts_ms))
             self._connected_ms = None
             return
         self._do(self._conversation.receive(event, now_ms))
+
+    def session_opened(self, session_id: str, lasts_ms: float | None) -> None:
+        """Take word that the next session is set up."""
+        self._do(self._conversation.session_opened(session_id, lasts_ms, self._now_ms()))
+
+    def session_refused(self, why: str, *, retryable: bool) -> None:
+        """Take word that there is no next session."""
+        self._refusal = why
+        self._do(self._conversation.session_refused(why, self._now_ms(), retryable=retryable))
 
     # --- what the conversation wants -------------------------------------------------------------------------------
 
@@ -283,7 +326,7 @@ class Call:
         self._set_timer()
 
     def _carry_out(self, command: Command) -> None:
-        leg, session, tap = self._leg, self._session, self._parts.tap
+        leg, tap = self._leg, self._parts.tap
         match command:
             case PlayAudio(frame, plays_at_ms):
                 leg.send_audio(frame)
@@ -309,30 +352,38 @@ class Call:
                 for name, task in self._tasks.items():
                     if name.startswith("tool:"):
                         task.cancel()
-            case Respond() | CancelResponse() | TruncateItem() | DeleteItem() | AddMessage() | AnswerTool():
-                if session is not None:
-                    self._tell_model(session, command)
+            case OpenSession():
+                self._sessions.open_next()
+            case UseSession(said):
+                self._sessions.use_next()
+                for item in said:
+                    self._sessions.tell(item)
+            case HearAgain():
+                self._hear_again()
+            case ConfigureSession(changes):
+                self.setup = replace(self.setup, **changes)  # type: ignore[arg-type]
+                self._sessions.configure()
+            case DoAside(name, work):
+                self._start(f"aside:{name}", self._do_aside(name, work))
+            case StopAside(name):
+                if (task := self._tasks.get(f"aside:{name}")) is not None:
+                    task.cancel()
+            case DoAfterwards(work):
+                assert self._parts.flow is not None
+                self._parts.flow.help.afterwards(work)
+            case (
+                Respond()
+                | CancelResponse()
+                | TruncateItem()
+                | DeleteItem()
+                | AddMessage()
+                | AddToolCall()
+                | AnswerTool()
+                | ClearInput()
+            ):
+                self._sessions.tell(command)
             case _:
                 assert_never(command)
-
-    @staticmethod
-    def _tell_model(
-        session: ModelSession,
-        command: Respond | CancelResponse | TruncateItem | DeleteItem | AddMessage | AnswerTool,
-    ) -> None:
-        match command:
-            case Respond(request):
-                session.respond(request)
-            case CancelResponse(response_id):
-                session.cancel(response_id)
-            case TruncateItem(item_id, heard_ms):
-                session.truncate(item_id, heard_ms)
-            case DeleteItem(item_id):
-                session.delete_item(item_id)
-            case AddMessage(role, text):
-                session.add_message(role, text)
-            case AnswerTool(tool_call_id, output):
-                session.tool_result(tool_call_id, output)
 
     def _start(self, name: str, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -358,13 +409,29 @@ class Call:
         self._do(self._conversation.transfer_finished(target.uri, why, self._now_ms()))
 
     async def _run_tool(self, tool_call_id: str, name: str, arguments: str) -> None:
-        _, function = self._parts.tools[name]
         try:
-            outcome = await function(arguments)
+            outcome = await self._tools[name].run(arguments)
         except Exception as error:  # noqa: BLE001 - a tool is the operator's code: whatever it does, the call goes on
             log.error("tool_failed", tool=name, error=type(error).__name__)
             outcome = ToolOutcome('{"error": "the tool failed"}', ok=False)
         self._do(self._conversation.tool_finished(tool_call_id, outcome.output, self._now_ms(), ok=outcome.ok))
+
+    async def _do_aside(self, name: str, work: Work) -> None:
+        from gateway.bridge.flow.conversation import FlowConversation
+        from gateway.bridge.flow.plan import do
+
+        assert self._parts.flow is not None
+        assert isinstance(self._conversation, FlowConversation)
+        outcome = None
+        try:
+            outcome = await do(work, self._parts.flow.help, self._leg)
+        except Exception as error:  # noqa: BLE001 - it may be the operator's code: the flow goes on by its ``failed`` way
+            log.error("flow_work_failed", work=name, error=type(error).__name__)
+        self._do(self._conversation.done_aside(name, outcome, self._now_ms()))
+
+    def _learn(self, line: str) -> None:
+        """Tell the model what a lookup brought too late for the instructions."""
+        self._do(self._conversation.learned(line, self._now_ms()))
 
     # --- time ------------------------------------------------------------------------------------------------------
 

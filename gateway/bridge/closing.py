@@ -75,6 +75,11 @@ class Closing:
         self._out.append(SpeakLocally(text, Purpose.APOLOGY))
         self._begin(_Plan(ending, None, reversible=False), now_ms)
 
+    def finish(self, ending: Ending, now_ms: float) -> None:
+        """All was said: end once it was heard to the last word. Nothing that the caller says takes this back."""
+        if not self.begun:
+            self._begin(_Plan(ending, None, reversible=False), now_ms)
+
     def local_speech_came(self) -> None:
         """The apology's audio (or word that there is none) has arrived and was handed to the speaker."""
         self._local_pending = False

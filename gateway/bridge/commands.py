@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from gateway.audio.format import AudioFrame
 from gateway.contracts.leg import TransferTarget
 from gateway.contracts.model import ResponseRequest
 from gateway.contracts.record import AnyRecord
 from gateway.errors import Ending
+
+if TYPE_CHECKING:  # flows are loaded by the calls that run one
+    from gateway.bridge.flow.plan import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,27 @@ class DeleteItem:
 
 @dataclass(frozen=True, slots=True)
 class AddMessage:
-    """Put words into the model's memory."""
+    """Put words into the model's memory, under an id by which they can be taken out again."""
 
     role: Literal["user", "assistant", "system"]
     text: str
+    item_id: str | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        return f"AddMessage({self.role}, {len(self.text)} characters, {self.item_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class AddToolCall:
+    """Put a tool call that an earlier session made into the model's memory."""
+
+    tool_call_id: str
+    name: str
+    arguments: str
+    item_id: str = field(compare=False)
+
+    def __repr__(self) -> str:
+        return f"AddToolCall({self.name}, {self.tool_call_id}, {self.item_id})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +98,34 @@ class AnswerTool:
 
     tool_call_id: str
     output: str
+    item_id: str | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        return f"AnswerTool({self.tool_call_id}, {len(self.output)} characters, {self.item_id})"
+
+
+Said = AddMessage | AddToolCall | AnswerTool
+"""What stands in a conversation, as another session is told of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Open another session and set it up; it comes back through ``session_opened`` or ``session_refused``."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseSession:
+    """Let the session that was opened last take the place of the one in use: all that follows is told to it.
+
+    ``said`` is told to it first: the conversation so far.
+    """
+
+    said: tuple[Said, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HearAgain:
+    """Let the session hear the caller's latest audio, which no session has made an utterance of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +158,43 @@ class SpeakLocally:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigureSession:
+    """Tell the session in use what it is from now on: what ``changes`` names of its set-up is replaced.
+
+    Sessions that follow begin so. It is taken when the endpoint confirms it (``SessionReady``).
+    """
+
+    changes: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClearInput:
+    """Have the model forget what it hears of the caller and has not yet made an utterance of."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoAside:
+    """Have something done for a flow, off the media path; its outcome comes back through ``done_aside``."""
+
+    name: str
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class StopAside:
+    """Nobody waits any more for what was to be done under that name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoAfterwards:
+    """Have something done that may outlive the call; nothing comes back."""
+
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """Hand a record to the sinks."""
 
@@ -131,11 +217,20 @@ Command = (
     | TruncateItem
     | DeleteItem
     | AddMessage
+    | AddToolCall
     | AnswerTool
+    | OpenSession
+    | UseSession
+    | HearAgain
     | RunTool
     | CancelTools
     | TransferCall
     | SpeakLocally
+    | ConfigureSession
+    | ClearInput
+    | DoAside
+    | StopAside
+    | DoAfterwards
     | Write
     | EndCall
 )

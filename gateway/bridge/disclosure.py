@@ -64,6 +64,8 @@ class Disclosure:
         self._out = out
         self._alarms = alarms
         self._tries = 0
+        self._local = False
+        self._patient_until_ms: float | None = None
         self._takes: dict[str, list[AudioFrame]] = {}
         self._behind: list[_Waiting] = []
         self.pending = bool(text)
@@ -73,9 +75,20 @@ class Disclosure:
         if not self.pending:
             return
         self._tries += 1
-        self._responses.ask(Purpose.DISCLOSURE, now_ms, say=self._text, out_of_band=out_of_band)
-        if self._tries == 1:
-            self._alarms.set("disclosure", now_ms + PATIENCE_MS)
+        self._responses.ask(Purpose.DISCLOSURE, now_ms, say=self._text, out_of_band=out_of_band, first=True)
+        if self._patient_until_ms is None:
+            self._patient_until_ms = now_ms + PATIENCE_MS
+            self._alarms.set("disclosure", self._patient_until_ms)
+
+    def session_gone(self) -> None:
+        """The session that was asked is gone; its take, if it made one, counts for nothing."""
+        self._takes.clear()
+        self._tries = max(0, self._tries - 1)
+
+    def begin_again(self, now_ms: float, *, out_of_band: bool) -> None:
+        """Ask another session for the words, if they are still to be said and the local voice is not at it."""
+        if not self._local:
+            self.begin(now_ms, out_of_band=out_of_band)
 
     def keep(self, item_id: str, frame: AudioFrame, purpose: Purpose) -> None:
         """Keep audio while the gate is shut: a take of the disclosure, or what comes after it."""
@@ -109,6 +122,7 @@ class Disclosure:
         """The model can't, or takes too long (``disclosure`` rang): the local voice says it."""
         self._alarms.stop("disclosure")
         self._tries = TRIES
+        self._local = True
         self._out.append(SpeakLocally(self._text, Purpose.DISCLOSURE))
 
     def open(self, now_ms: float) -> list[tuple[str, AudioFrame]]:

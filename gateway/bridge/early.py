@@ -43,12 +43,16 @@ class EarlySessions:
         if leg_id in self._waiting or len(self._waiting) >= self._limit:
             return False
         task = asyncio.ensure_future(connector.connect())
+        task.add_done_callback(lambda opened: _tell_failure(opened, connector.name))
         timer = asyncio.get_running_loop().call_later(self._unredeemed_s, self._expire, leg_id)
         self._waiting[leg_id] = (task, timer)
         return True
 
     def redeem(self, leg_id: str) -> Awaitable[ModelSession] | None:
-        """Hand over the session of a call whose media stream has come; None if none was opened."""
+        """Hand over the session of a call whose media stream has come; None if none was opened.
+
+        It may have failed, or have died while it waited: then the call opens one of its own. A failure is logged here.
+        """
         waiting = self._waiting.pop(leg_id, None)
         if waiting is None:
             return None
@@ -74,6 +78,12 @@ class EarlySessions:
         for leg_id in list(self._waiting):
             self._expire(leg_id)
         await asyncio.gather(*self._closing)
+
+
+def _tell_failure(opening: asyncio.Task[ModelSession], endpoint: str) -> None:
+    """Log, once, that a session could not be opened, whether or not a call ever comes for it."""
+    if not opening.cancelled() and (error := opening.exception()) is not None:
+        log.warning("early_session_failed", endpoint=endpoint, why=str(error))
 
 
 async def _close(opening: asyncio.Task[ModelSession]) -> None:

@@ -40,11 +40,19 @@ class MediaChain:
         leg_frame_ms: int = 20,
     ) -> None:
         self.to_model_format = to_model
+        self._append_bytes = to_model.size_bytes(append_ms) if append_ms > leg_frame_ms else 0
         self._up = Transcoder(from_caller, to_model)
         self._down = Transcoder(from_model, to_caller)
         self._from_caller = from_caller
-        self._framer = Framer(to_model.size_bytes(append_ms)) if append_ms > leg_frame_ms else None
+        self._framer = Framer(self._append_bytes) if self._append_bytes else None
         self._appended_bytes = 0
+
+    def begin_again(self) -> None:
+        """Start anew towards the model: another session hears its first audio, and counts from there."""
+        self._up = Transcoder(self._from_caller, self.to_model_format)
+        self._framer = Framer(self._append_bytes) if self._append_bytes else None
+        self._appended_bytes = 0
+        self.cut()
 
     @property
     def passthrough(self) -> bool:
@@ -53,7 +61,7 @@ class MediaChain:
 
     @property
     def appended_ms(self) -> float:
-        """Milliseconds of caller audio handed on so far; the model's own clock counts these."""
+        """Milliseconds of caller audio handed on to the session in use; the model's own clock counts these."""
         return self.to_model_format.duration_ms(self._appended_bytes)
 
     def from_caller(self, frame: AudioFrame) -> list[AudioFrame]:

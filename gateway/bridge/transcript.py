@@ -10,13 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from gateway.bridge.commands import Command, Write
 from gateway.bridge.responses import Purpose
 from gateway.contracts.record import AgentSpoke, CallerSpoke
-from gateway.contracts.text import Label
-from gateway.privacy.redactor import Redactor
+from gateway.contracts.text import Label, RedactedText
+from gateway.privacy.redactor import Redactor, joined
 
-_ANSWERS: Final = frozenset({Purpose.ANSWER, Purpose.FILLER, Purpose.GOODBYE, Purpose.ANNOUNCEMENT})
+_ANSWERS: Final = frozenset(
+    {Purpose.ANSWER, Purpose.FILLER, Purpose.GOODBYE, Purpose.ANNOUNCEMENT, Purpose.PROMPT}
+)
+
+
+_MS_PER_CHARACTER: Final = 65.0
+"""The pace of speech until the call has shown its own."""
+_FASTEST_MS: Final = 40.0
+_SLOWEST_MS: Final = 120.0
+"""What a call may have shown: pauses and numbers in figures make more of it."""
 
 
 @dataclass(slots=True)
@@ -82,6 +93,11 @@ class Transcript:
         self._out = out
         self._utterances: dict[str, Utterance] = {}
         self._items: dict[str, Item] = {}
+        self._spoken_ms = 0.0
+        self._spoken_characters = 0
+        self._waiting: dict[str, CallerSpoke | AgentSpoke] = {}
+        """Records whose text ends in digits that are not decided yet: the next turn may make them a card number."""
+        redactor.on_late = self._late
         self.turn = 0
         self.latencies_ms: list[float] = []
 
@@ -96,6 +112,15 @@ class Transcript:
     def utterance(self, item_id: str) -> Utterance | None:
         """Return an utterance that is not yet written."""
         return self._utterances.get(item_id)
+
+    def awaits_words(self, since_ms: float) -> bool:
+        """Tell whether words are still to come of something that the caller finished saying after ``since_ms``."""
+        return any(one.stopped_ms is not None and one.stopped_ms > since_ms for one in self._utterances.values())
+
+    def withdraw(self, utterance: Utterance) -> None:
+        """Take an utterance and its turn back: another session will hear it as if for the first time."""
+        if self._utterances.pop(utterance.item_id, None) is not None:
+            self.turn -= 1
 
     def caller_text(self, item_id: str, text: str, *, final: bool, now_ms: float) -> None:
         """Take a piece of the caller's words, or with ``final`` all of them, and write the utterance."""
@@ -119,12 +144,13 @@ class Transcript:
 
     def _write_utterance(self, utterance: Utterance, *, failed: bool = False) -> None:
         del self._utterances[utterance.item_id]
-        text = self._redactor.whole("caller", utterance.text) if utterance.text else None
         stopped = None if utterance.stopped_ms is None else int(utterance.stopped_ms)
         at_ms = int(utterance.started_ms)
-        self._out.append(
-            Write(CallerSpoke(at_ms=at_ms, turn=utterance.turn, stopped_ms=stopped, text=text, failed=failed))
-        )
+        text = None
+        if utterance.text:
+            text = self._redactor.said(utterance.item_id, "caller", utterance.text, at_ms, stopped or at_ms)
+        record = CallerSpoke(at_ms=at_ms, turn=utterance.turn, stopped_ms=stopped, text=text, failed=failed)
+        self._write(utterance.item_id, record)
 
     # --- the model -------------------------------------------------------------------------------------------------
 
@@ -160,28 +186,70 @@ class Transcript:
         """Write an item of which no more will be heard; one of which nothing was is not part of the talk."""
         item.heard_ms, item.interrupted = heard_ms, interrupted
         self._items.pop(item.item_id, None)
+        if not interrupted and item.text:
+            self._spoken_ms += item.received_ms
+            self._spoken_characters += len(item.text)
         if item.started_ms is None or heard_ms == 0:
             return
-        self._out.append(
-            Write(
-                AgentSpoke(
-                    at_ms=int(item.started_ms),
-                    turn=item.turn,
-                    text=self._redactor.whole("agent", item.heard_text()),
-                    generated_ms=int(item.received_ms),
-                    heard_ms=heard_ms,
-                    interrupted=interrupted,
-                    latency_ms=None if item.latency_ms is None else int(item.latency_ms),
-                    purpose=Label(item.purpose),
-                )
-            )
+        at_ms = int(item.started_ms)
+        record = AgentSpoke(
+            at_ms=at_ms,
+            turn=item.turn,
+            text=self._redactor.said(item.item_id, "agent", item.heard_text(), at_ms, at_ms + heard_ms),
+            generated_ms=int(item.received_ms),
+            heard_ms=heard_ms,
+            interrupted=interrupted,
+            latency_ms=None if item.latency_ms is None else int(item.latency_ms),
+            purpose=Label(item.purpose),
         )
+        self._write(item.item_id, record)
+
+    def break_off(self, item: Item) -> None:
+        """No more of an item will come: its words, which run ahead of its sound, end where the sound does, about."""
+        pace_ms = self._spoken_ms / self._spoken_characters if self._spoken_characters else _MS_PER_CHARACTER
+        pace_ms = min(max(pace_ms, _FASTEST_MS), _SLOWEST_MS)
+        item.text = cut_to_heard(item.text, item.received_ms, len(item.text) * pace_ms)
+        item.done = True
 
     def forget(self, item_id: str) -> None:
         """Drop an item of which nothing was ever sent to the caller."""
         self._items.pop(item_id, None)
 
-    def finish(self) -> None:
-        """Write what is still open of the caller; the call is over."""
-        for utterance in list(self._utterances.values()):
+    def finish(self) -> list[Utterance]:
+        """Write what is still open of the caller and return it: no more of its words will come."""
+        unwritten = list(self._utterances.values())
+        for utterance in unwritten:
             self._write_utterance(utterance)
+        return unwritten
+
+    # --- what can no longer change ---------------------------------------------------------------------------------
+
+    def _write(self, turn_id: str, record: CallerSpoke | AgentSpoke) -> None:
+        self._waiting[turn_id] = record
+        self._write_decided()
+
+    def _late(self, turn_id: str, text: RedactedText) -> None:
+        """Add to a record what its turn had left undecided."""
+        record = self._waiting.get(turn_id)
+        if record is not None:
+            self._waiting[turn_id] = replace(record, text=joined(record.text, text))
+
+    def _write_decided(self) -> None:
+        for turn_id in [turn_id for turn_id in self._waiting if not self._redactor.waits(turn_id)]:
+            self._out.append(Write(self._waiting.pop(turn_id)))
+
+    @property
+    def undecided_until_ms(self) -> float | None:
+        """When :meth:`decide` has to be called at the latest; None: nothing waits."""
+        return self._redactor.next_decision_ms if self._waiting else None
+
+    def decide(self, now_ms: float) -> None:
+        """Write what has waited long enough for the next turn."""
+        if self._waiting:
+            self._redactor.tick(int(now_ms))
+            self._write_decided()
+
+    def close(self) -> None:
+        """Write all that still waits; the call is over."""
+        self._redactor.close()
+        self._write_decided()

@@ -32,15 +32,33 @@ class Watchdog:
         self._alarms = alarms
         self._fault = fault
         self._tries = 0
+        self._promised = False
+        """What is waited for is only what was asked for, and not an answer to the caller."""
+        self.on_duty: Callable[[], bool] = lambda: True
+        """Whether an answer of the model's own is owed at all; in a flow, only inside a talk."""
+        self.give_up = self._apologise
+
+    def _apologise(self, now_ms: float) -> None:
+        self._closing.apologise(self._apology, Ending(Party.MODEL, "no_answer", ok=False), now_ms)
 
     def wait(self, now_ms: float) -> None:
         """Something is owed to the caller from now on; ``answer`` rings if it does not come."""
+        if not self.on_duty():
+            return
+        self._promised = False
         self._alarms.set("answer", now_ms + ANSWER_WITHIN_MS)
 
     def wait_if_silent(self, now_ms: float, *, silent: bool) -> None:
-        """The same, unless it is already waited for; called after every event."""
-        if silent and self._responses.expecting_speech and not self._alarms.is_set("answer"):
+        """The same while something is asked for, unless it is already waited for; called after every event."""
+        expecting = self._responses.expecting_speech
+        if not self.on_duty():
+            return
+        if silent and expecting and not self._alarms.is_set("answer"):
             self.wait(now_ms)
+            self._promised = True
+        elif self._promised and not expecting:
+            self._promised = False
+            self._alarms.stop("answer")
 
     def heard(self) -> None:
         """Something is audible."""
@@ -51,9 +69,13 @@ class Watchdog:
         """The caller took the floor: nothing is owed until they stop."""
         self._alarms.stop("answer")
 
+    def pause(self) -> None:
+        """There is no session: what is owed has to wait for the next one."""
+        self._alarms.stop("answer")
+
     def overdue(self, now_ms: float, *, working: bool) -> None:
         """Nothing came in time, or a response failed; ``working`` if a tool is still at it."""
-        if self._closing.begun or working:
+        if self._closing.begun or working or not self.on_duty():
             return
         self._tries += 1
         # Whatever the model still makes of it comes too late to be heard, and nothing waits for it.
@@ -61,7 +83,7 @@ class Watchdog:
         self._responses.give_up_asked()
         if self._tries > 1:
             self._fault(now_ms, "model_silent", "no answer after two tries")
-            self._closing.apologise(self._apology, Ending(Party.MODEL, "no_answer", ok=False), now_ms)
+            self.give_up(now_ms)
             return
         self._fault(now_ms, "answer_overdue", "no answer in time; asked once more")
         self._responses.ask(Purpose.ANSWER, now_ms)

@@ -79,6 +79,8 @@ class KeyPressed:
 
     key: str
     duration_ms: int | None = None
+    source: str = "carrier"
+    """Who noticed it, where several do: ``carrier``, ``rtp``, ``info`` or ``sound``. The bridge counts a key once."""
 
     def __repr__(self) -> str:
         return "KeyPressed(key=•)"

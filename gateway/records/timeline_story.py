@@ -103,6 +103,17 @@ def flags_of(entries: Sequence[JournalEntry], summary: Summary) -> list[Flag]:
                 flags.append(Flag(at_ms, words, "plain", f"{words} pressed at {clock(at_ms)}"))
             case "idle_prompt":
                 flags.append(Flag(at_ms, f"silent · prompt {entry.count('step')}", "plain", "the caller said nothing"))
+            case "model_replaced":
+                why, gap = entry.text("why"), entry.count("gap_ms")
+                words = f"another session · {why}" + (f" {gap} ms" if gap else "")
+                left_out = entry.count("left_out")
+                hint = f"another model session was told {entry.count('replayed')} items" + (
+                    f", and {left_out} were too much for it" if left_out else ""
+                )
+                flags.append(Flag(at_ms, words, "bad" if left_out else "plain", hint))
+            case "context_folded":
+                hint = f"{entry.count('items')} items of the conversation became a summary"
+                flags.append(Flag(at_ms, "summarised", "plain", hint))
             case "transferred":
                 words = "transferred" if entry.flag("ok") else "transfer refused"
                 kind = "plain" if entry.flag("ok") else "bad"

@@ -20,6 +20,8 @@ from gateway.contracts.model import (
     ModelEvent,
     ModelListener,
     ResponseRequest,
+    SessionLost,
+    SessionReady,
     SessionSetup,
 )
 from gateway.contracts.record import AnyRecord
@@ -101,16 +103,29 @@ class FakeSession:
         self.told: list[tuple[str, Any]] = []
         self.listener: ModelListener | None = None
         self.closed = False
+        self.over = False
+        self.items: list[tuple[str, ...]] = []
+        """What it was told of a conversation, item by item."""
+        self.answers_setup = True
+        self.expires_at_s: float | None = None
 
     def listen(self, listener: ModelListener) -> None:
         self.listener = listener
 
     def says(self, event: ModelEvent) -> None:
         assert self.listener is not None
+        self.over = self.over or isinstance(event, SessionLost)
         self.listener.on_model(event)
 
     def configure(self, setup: SessionSetup) -> None:
         self.told.append(("configure", setup))
+        if self.answers_setup:
+            ready = SessionReady(f"sess_{id(self)}", self.expires_at_s)
+            asyncio.get_running_loop().call_soon(self._ready, ready)
+
+    def _ready(self, ready: SessionReady) -> None:
+        if self.listener is not None and not self.over:
+            self.listener.on_model(ready)
 
     def append(self, frame: AudioFrame) -> None:
         self.told.append(("append", frame))
@@ -132,12 +147,18 @@ class FakeSession:
 
     def add_message(self, role: Literal["user", "assistant", "system"], text: str, item_id: str | None = None) -> None:
         self.told.append(("message", (role, text)))
+        self.items.append((role, text))
 
-    def tool_result(self, tool_call_id: str, output: str) -> None:
+    def add_tool_call(self, tool_call_id: str, name: str, arguments: str, item_id: str | None = None) -> None:
+        self.told.append(("tool_call", (tool_call_id, name, arguments)))
+        self.items.append(("call", tool_call_id, name, arguments))
+
+    def tool_result(self, tool_call_id: str, output: str, item_id: str | None = None) -> None:
         self.told.append(("tool_result", (tool_call_id, output)))
+        self.items.append(("result", tool_call_id, output))
 
     async def close(self) -> None:
-        self.closed = True
+        self.closed = self.over = True
 
     def was_told(self, what: str) -> list[Any]:
         return [value for name, value in self.told if name == what]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from gateway.audio.format import PCMU_8K, AudioFormat, AudioFrame
-from gateway.bridge.commands import ClearPlayout, Command, PlaceMark, PlayAudio, Respond, Write
+from gateway.bridge.commands import ClearPlayout, Command, HearAgain, PlaceMark, PlayAudio, Respond, UseSession, Write
 from gateway.bridge.conversation import Conversation
 from gateway.bridge.media import MediaChain
 from gateway.bridge.plan import CallPlan, IdlePlan
 from gateway.bridge.playback import Playback
+from gateway.bridge.tail import Tail
 from gateway.contracts.leg import HeardSignal, LegCapabilities, LegEvent, MarkReturned, TransferTarget
 from gateway.contracts.model import (
     ItemAudio,
@@ -22,10 +24,13 @@ from gateway.contracts.model import (
     ResponseDone,
     ResponseStarted,
     ResponseStatus,
+    SessionLost,
     SpeechStarted,
     SpeechStopped,
+    ToolSpec,
 )
 from gateway.contracts.record import AnyRecord
+from gateway.contracts.tool import Tool, ToolOutcome
 from gateway.privacy.redactor import Redactor
 
 PLAN = CallPlan(
@@ -49,6 +54,17 @@ TWILIO = LegCapabilities(heard=HeardSignal.NAMED_MARKS, transfers=True)
 MODEL = ModelCapabilities(input_formats=(PCMU_8K,), output_formats=(PCMU_8K,))
 
 
+def as_tool(tool: str | Tool) -> Tool:
+    """Return a tool of this name that a conversation can ask for; nobody runs it."""
+
+    async def never(arguments: str) -> ToolOutcome:
+        raise AssertionError("a conversation runs nothing")
+
+    if isinstance(tool, Tool):
+        return tool
+    return Tool(spec=ToolSpec(name=tool, description="does it", parameters={"type": "object"}), run=never)
+
+
 class Scene:
     """Feeds a conversation and remembers what it wanted done."""
 
@@ -58,7 +74,7 @@ class Scene:
         leg: LegCapabilities = TWILIO,
         model: ModelCapabilities = MODEL,
         format: AudioFormat = PCMU_8K,
-        tools: frozenset[str] = frozenset(),
+        tools: Iterable[str | Tool] = (),
         **plan: Any,
     ) -> None:
         self.now_ms = 0.0
@@ -66,13 +82,19 @@ class Scene:
         self.marks: list[tuple[str, float]] = []
         self.media = MediaChain(from_caller=format, to_model=format, from_model=format, to_caller=format)
         self.format = format
+        self.tail = Tail()
+        self.tail.take()
+        self.live = True
+        """Whether there is a session that hears the caller."""
+        self.heard_again_ms = 0.0
         self.conversation = Conversation(
             replace(PLAN, **plan),
             playback=Playback(format, leg),
             media=self.media,
+            tail=self.tail,
             capabilities=model,
             redactor=Redactor(),
-            custom_tools=tools,
+            custom_tools={tool.spec.name: tool for tool in map(as_tool, tools)},
         )
         self._take(self.conversation.begin(0))
 
@@ -92,7 +114,23 @@ class Scene:
 
     def _take(self, commands: list[Command]) -> list[Command]:
         self.commands += commands
+        for command in commands:
+            if isinstance(command, UseSession):
+                self.live = True
+            elif isinstance(command, HearAgain):
+                self.media.begin_again()
+                self.heard_again_ms = sum(frame.duration_ms for frame in self.tail.take())
+                self.media.from_caller(AudioFrame(self.format, raw=bytes(self.format.size_bytes(self.heard_again_ms))))
         return commands
+
+    def lost(self, reason: str = "connection_lost", *, retryable: bool = True) -> list[Command]:
+        """The model's session is gone."""
+        self.live = False
+        return self.event(SessionLost(reason, retryable))
+
+    def another_session(self, *, lasts_ms: float | None = None) -> list[Command]:
+        """The next session is set up; return what comes of it."""
+        return self._take(self.conversation.session_opened("sess_2", lasts_ms, self.now_ms))
 
     def tag(self, purpose: str) -> str:
         """The tag of the last response that was asked for with this purpose."""
@@ -131,12 +169,22 @@ class Scene:
     def hear(self, ms: float) -> None:
         """Let the caller listen: audio is appended meanwhile, and marks come back as they are passed."""
         pending = [name for name in self.placed_marks if name not in {name for name, _ in self.marks}]
-        self.media.from_caller(AudioFrame(self.format, raw=bytes(self.format.size_bytes(ms))))
-        self.wait(ms)
+        self.line(ms)
         for name in pending:
             if self._position(name) <= self.now_ms:
                 self.marks.append((name, self.now_ms))
                 self.event(MarkReturned(name))
+
+    def line(self, ms: float) -> None:
+        """Let time pass in which the line brings audio."""
+        end_ms = self.now_ms + ms
+        while self.now_ms < end_ms:
+            step_ms = min(20.0, end_ms - self.now_ms)
+            frame = AudioFrame(self.format, raw=bytes(self.format.size_bytes(step_ms)))
+            self.tail.push(frame)
+            if self.live:
+                self.media.from_caller(frame)
+            self.wait(step_ms)
 
     def _position(self, name: str) -> float:
         """When a carrier without delay has played up to a mark, from the commands alone."""
@@ -147,6 +195,11 @@ class Scene:
             elif isinstance(command, PlaceMark) and command.name == name:
                 return busy_until
         raise AssertionError(f"no mark {name}")
+
+    @staticmethod
+    def quiet() -> IdlePlan:
+        """A ladder that nobody climbs."""
+        return IdlePlan(after_ms=10_000_000, prompts=(), goodbye="Bye.")
 
     # --- what can be asked -----------------------------------------------------------------------------------------
 

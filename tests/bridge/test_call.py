@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from gateway.audio.format import PCM16_24K, PCMU_8K, AudioFormat, AudioFrame
-from gateway.bridge.call import Call, CallParts, ToolOutcome
+from gateway.bridge.call import Call, CallParts
 from gateway.clock import HandClock
 from gateway.contracts.leg import HeardSignal, LegCapabilities, MarksOnClear
 from gateway.contracts.model import (
@@ -25,6 +26,7 @@ from gateway.contracts.model import (
     ToolSpec,
 )
 from gateway.contracts.record import CallEnded, CallStarted, ToolReturned
+from gateway.contracts.tool import Tool, ToolOutcome
 from gateway.errors import Ending, Party
 from gateway.privacy.redactor import Redactor
 from tests.bridge.banks import CAPABLE, MODEL, FakeConnector, FakeLeg, FakeSession, Shelf
@@ -43,6 +45,8 @@ class Stage:
         fails: bool = False,
         waits: asyncio.Event | None = None,
         tools: dict | None = None,
+        lookups: Sequence[Tool] = (),
+        plan_tools: frozenset[str] | None = None,
         **plan: object,
     ) -> None:
         self.leg, self.session, self.shelf = FakeLeg(leg), FakeSession(model), Shelf()
@@ -59,13 +63,14 @@ class Stage:
             self.leg,
             CallParts(
                 call_id="testcall",
-                plan=replace(PLAN, **plan),  # type: ignore[arg-type]
+                plan=replace(PLAN, **plan, **({} if plan_tools is None else {"tools": plan_tools})),  # type: ignore[arg-type]
                 setup=setup,
                 connector=FakeConnector(self.session, fails=fails, waits=waits),
                 clock=self.clock,
                 redactor=Redactor(),
                 sink=self.shelf,
-                tools=tools or {},
+                tools={name: Tool(spec=spec, run=run) for name, (spec, run) in (tools or {}).items()},
+                lookups=lookups,
             ),
         )
         self.running = asyncio.create_task(self.call.run())
@@ -73,6 +78,12 @@ class Stage:
     async def connected(self) -> None:
         while self.session.listener is None:
             await asyncio.sleep(0)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(5):
+            while not true():
+                await asyncio.sleep(0)
 
     async def over(self) -> Ending:
         """Wait for the end; time flies meanwhile."""
@@ -195,7 +206,7 @@ async def test_an_unreachable_model_ends_the_call_with_a_reason() -> None:
 async def test_a_lost_session_ends_the_call_even_without_a_voice_to_say_so() -> None:
     stage = Stage()
     await stage.connected()
-    stage.session.says(SessionLost("reset", retryable=True))
+    stage.session.says(SessionLost("insufficient_quota", retryable=False))
     assert (await stage.over()).who is Party.MODEL
 
 

@@ -455,7 +455,7 @@ def test_a_caller_who_hears_nothing_is_answered_once_more_and_then_told_the_trut
 
 def test_a_lost_model_is_apologised_for_and_the_call_ends() -> None:
     scene = Scene()
-    scene.event(SessionLost("socket closed", retryable=True))
+    scene.event(SessionLost("insufficient_quota", retryable=False))
     assert scene.wanted(SpeakLocally) == [SpeakLocally("Sorry.", "apology")]
     scene._take(scene.conversation.local_speech("Sorry.", "apology", None, scene.now_ms))
     scene.wait(2000)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 DELIVERY_S: Final = 0.00005
 """What bytes may take from one socket of this machine to another; real seconds."""
-_THREADS: Final = "backlog"
+_THREADS: Final = ("backlog", "tool ")
 """Names of threads that work beside the loop's own pool begin so."""
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
 import gateway.clock
+from gateway.toolbox.workshop import Workshop
 from tests.calls.clockwork import Clockwork, hands_of
 
 MARK = "wall_time"
@@ -30,3 +32,17 @@ async def one_time_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     if isinstance(loop, Clockwork):
         monkeypatch.setattr(gateway.clock, "time", hands_of(loop))
+        monkeypatch.setattr(Workshop, "run", _seen(loop, Workshop.run))
+
+
+def _seen(loop: Clockwork, run: Callable[..., Any]) -> Callable[..., Any]:
+    """Let time pass while the operator's coroutines work on a loop of their own."""
+
+    async def seen(*args: Any) -> Any:
+        loop.jobs += 1
+        try:
+            return await run(*args)
+        finally:
+            loop.jobs -= 1
+
+    return seen

@@ -26,13 +26,14 @@ from typing import Any, Final, TypeVar
 import structlog.testing
 
 from gateway.app import Exchange, create_app
-from gateway.bridge.call import CallParts, ToolFunction
+from gateway.bridge.call import CallParts
 from gateway.bridge.early import EarlySessions
 from gateway.cli.server import GatewayServer
 from gateway.clock import Clock
 from gateway.contracts.leg import Leg, LegStarted
 from gateway.contracts.model import ToolSpec
 from gateway.contracts.record import AnyRecord, CallEnded, CallStarted, ModelConnected, Record
+from gateway.contracts.tool import Tool, ToolFunction
 from gateway.offline.faults import NO_FAULTS
 from gateway.offline.faults import Faults as ModelFaults
 from gateway.offline.report import ItemReport, SessionReport
@@ -212,7 +213,7 @@ class _Watch:
         """Keep all."""
 
 
-Tool = tuple[ToolSpec, ToolFunction]
+ToolOfTest = Tool | tuple[ToolSpec, ToolFunction]
 
 
 class WatchedExchange(Exchange):
@@ -223,11 +224,12 @@ class WatchedExchange(Exchange):
         settings: Settings,
         *,
         clock: Clock | None = None,
-        tools: Sequence[Tool] = (),
+        tools: Sequence[ToolOfTest] = (),
         unredeemed_s: float | None = None,
     ) -> None:
         self.records: dict[str, list[AnyRecord]] = {}
-        self._tools = {spec.name: (spec, function) for spec, function in tools}
+        given = [tool if isinstance(tool, Tool) else Tool(spec=tool[0], run=tool[1]) for tool in tools]
+        self._given_tools = {tool.spec.name: tool for tool in given}
         self._done: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         super().__init__(settings, clock=clock, watch=self._watched)
         if unredeemed_s is not None:
@@ -237,7 +239,8 @@ class WatchedExchange(Exchange):
         return _Watch(self.records.setdefault(call_id, []))
 
     def _parts(self, call_id: str, started: LegStarted, paths: CallPaths | None) -> CallParts:
-        return dataclasses.replace(super()._parts(call_id, started, paths), tools=self._tools)
+        parts = super()._parts(call_id, started, paths)
+        return dataclasses.replace(parts, tools={**parts.tools, **self._given_tools})
 
     async def take(self, leg: Leg) -> None:
         """Run the whole call, and say so."""
@@ -432,14 +435,18 @@ async def rig(
     strict: bool = True,
     change: Callable[[Settings], Settings] = lambda settings: settings,
     clock: Clock | None = None,
-    tools: Sequence[Tool] = (),
+    tools: Sequence[ToolOfTest] = (),
     unredeemed_s: float | None = None,
+    operators_tools: Mapping[str, Any] | None = None,
     **sections: Any,
 ) -> AsyncIterator[Rig]:
     """Start everything, and stop it again: nothing may be left over, and nothing may have gone wrong unasked.
 
     ``strict`` also wants that the models' scripts were followed; ``change`` may set what an operator can't.
+    ``tools`` are given to every call as they are; ``operators_tools`` are the section ``tools`` of the settings.
     """
+    if operators_tools is not None:
+        sections["tools"] = operators_tools
     if isinstance(answering, ModelScript):
         answering = Answering(answering)
     if isinstance(answering, Answering):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bridge.call import ToolOutcome
 from gateway.contracts.model import ToolSpec
 from gateway.contracts.record import ToolCalled
+from gateway.contracts.tool import ToolOutcome
 from gateway.errors import Ending, Party
 from gateway.offline.faults import Faults as ModelFaults
 from gateway.simulator.faults import Farewell, Faults
@@ -125,7 +125,8 @@ async def test_while_a_tool_runs(tmp_path: Path) -> None:
         raise AssertionError("unreachable")
 
     model = script(says(words(2)), hears("look it up"), calls_tool("lookup"))
-    async with rig(tmp_path, model, tools=[(LOOKUP, never)]) as house:
+    quiet = Answering(model, {"filler": {"say": []}})
+    async with rig(tmp_path, quiet, tools=[(LOOKUP, never)]) as house:
         calls = await in_every_manner(
             house, WaitForAgent(Agent.TO_FINISH), Say("look it up"), StaySilent(900), HangUp()
         )
