@@ -120,7 +120,9 @@ class Exchange:
         )
         privacy = settings.privacy
         self._custom = (
-            CustomRedaction(load_custom(privacy.redactor), limit_ms=privacy.redactor_limit_ms) if privacy.redactor else None
+            CustomRedaction(load_custom(privacy.redactor), limit_ms=privacy.redactor_limit_ms)
+            if privacy.redactor
+            else None
         )
         self._patterns = load_patterns(privacy.patterns)
         self._local_speech: LocalSpeech = SpareVoice()
@@ -224,10 +226,12 @@ class Exchange:
             call_s=self.settings.limits.call_s,
             semantic_vad=connector.capabilities.semantic_vad,
         )
+        setup = session_setup(plan, persona, endpoint, started, connector.capabilities)
+        transcriber = None if setup.transcription is None else setup.transcription.model
         return CallParts(
             call_id=call_id,
             plan=plan,
-            setup=session_setup(plan, persona, endpoint, started, connector.capabilities),
+            setup=setup,
             connector=connector,
             session=self._redeem(started.leg_id),
             append_ms=endpoint.append_ms,
@@ -236,13 +240,19 @@ class Exchange:
             sink=self._behind_custom(
                 Fanout(
                     [
-                        CallMetrics(self.metrics, endpoint=connector.name, model=endpoint.model or endpoint.deployment),
+                        CallMetrics(
+                            self.metrics,
+                            endpoint=connector.name,
+                            model=endpoint.model or endpoint.deployment,
+                            transcriber=transcriber,
+                        ),
                         *self._sinks(call_id, paths),
                     ]
                 ),
                 CallContext(call_id, name, persona.language),
             ),
             price=self.settings.prices.price_of(endpoint.model, endpoint.deployment),
+            transcriber_price=self.settings.prices.transcriber_price_of(transcriber),
             tap=self._tap(started, paths),
             local_speech=self._local_speech,
             tools=self._toolbox.for_call(persona.tools, facts),

@@ -31,11 +31,14 @@ from gateway.bridge.commands import (
     DoAside,
     EndCall,
     HearAgain,
+    HoldRecording,
+    LetRecordingGo,
     OpenSession,
     PlaceMark,
     PlayAudio,
     Respond,
     RunTool,
+    SilenceRecording,
     SpeakLocally,
     StopAside,
     TransferCall,
@@ -55,7 +58,7 @@ from gateway.bridge.tools import built_in_specs
 from gateway.clock import Clock
 from gateway.contracts.leg import FramesLost, Leg, LegEnded, LegEvent, TransferTarget
 from gateway.contracts.model import ModelConnector, ModelEvent, ModelSession, SessionLost, SessionReady, SessionSetup
-from gateway.contracts.price import Price
+from gateway.contracts.price import Price, TranscriberPrice
 from gateway.contracts.record import AudioTap, CallStarted, Sink
 from gateway.contracts.text import Label
 from gateway.contracts.tool import Tool, ToolOutcome
@@ -96,6 +99,8 @@ class CallParts:
     redactor: Redactor
     sink: Sink
     tap: AudioTap | None = None
+    card_protection: bool = True
+    """Whether what was masked, or never written down, is silent in the recording."""
     local_speech: LocalSpeech | None = None
     tools: Mapping[str, Tool] = field(default_factory=dict)
     """What the model may call, by name, beside the built-in tools."""
@@ -103,6 +108,7 @@ class CallParts:
     """Called when the call starts."""
     price: Price | None = None
     """Of the endpoint's model; None if it is unknown."""
+    transcriber_price: TranscriberPrice | None = None
     flow: FlowCall | None = None
     """The flow that the call runs; None is a plain conversation."""
 
@@ -158,6 +164,7 @@ class Call:
             redactor=parts.redactor,
             custom_tools=self._tools,
             price=parts.price,
+            transcriber_price=parts.transcriber_price,
         )
 
     def _complete(self, setup: SessionSetup) -> SessionSetup:
@@ -338,6 +345,15 @@ class Call:
                 leg.clear()
                 if tap is not None:
                     tap.cut(cut_at_ms)
+            case HoldRecording(name, from_ms):
+                if tap is not None:
+                    tap.hold(name, from_ms)
+            case LetRecordingGo(name):
+                if tap is not None:
+                    tap.let_go(name)
+            case SilenceRecording(start_ms, end_ms):
+                if tap is not None:
+                    tap.silence(start_ms, end_ms)
             case Write(record):
                 self._parts.sink.accept(record)
             case EndCall(ending):

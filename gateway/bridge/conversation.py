@@ -9,6 +9,7 @@ takes the short way through ``call.py``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, assert_never
 
 from gateway.audio.format import AudioFrame
@@ -43,7 +44,7 @@ from gateway.contracts.model import (
     Truncated,
     UtteranceCommitted,
 )
-from gateway.contracts.price import Price
+from gateway.contracts.price import Price, TranscriberPrice
 from gateway.contracts.record import Fault, KeyCount, ModelConnected, Transferred
 from gateway.contracts.text import Label
 from gateway.contracts.tool import Tool
@@ -73,6 +74,7 @@ class Conversation:
         redactor: Redactor,
         custom_tools: Mapping[str, Tool] | None = None,
         price: Price | None = None,
+        transcriber_price: TranscriberPrice | None = None,
     ) -> None:
         self._plan = plan
         self._playback = playback
@@ -96,6 +98,7 @@ class Conversation:
         self._responses = rooms.responses
         self._transcript = rooms.transcript
         self._memory = rooms.memory
+        self._keeping = rooms.keeping
         self._listening = rooms.listening
         self._speaker = rooms.speaker
         self._disclosure = rooms.disclosure
@@ -110,8 +113,12 @@ class Conversation:
         self._speaking = rooms.speaking
         self._succession = rooms.succession
         self._continuity = rooms.continuity
-        self._story = Story(price)
+        self._story = Story(price, transcriber_price)
         self._over = False
+
+    def protect_recording(self) -> None:
+        """There is a recording of this call, and no card data may get into it; said before :meth:`begin`."""
+        self._keeping.protect()
 
     # --- the three verbs -------------------------------------------------------------------------------------------
 
@@ -142,6 +149,8 @@ class Conversation:
                 self._listening.committed(item_id)
             case CallerTranscript(item_id, text, final):
                 self._listening.words(item_id, text, now_ms, final=final)
+                if event.used is not None:
+                    self._out.append(Write(self._story.transcript_made(event.used, now_ms, self._transcript.turn)))
             case CallerTranscriptFailed(item_id, _):
                 self._listening.no_words(item_id)
             case ResponseStarted():
@@ -186,6 +195,9 @@ class Conversation:
         self._transcript.decide(now_ms)
         if self._transcript.undecided_until_ms is not None:
             self._alarms.set("undecided", self._transcript.undecided_until_ms)
+        self._keeping.check(now_ms)
+        if self._keeping.next_ms is not None:
+            self._alarms.set("keeping", self._keeping.next_ms)
         self._closing.check(now_ms)
         commands = self._told()
         self._continuity.check(now_ms, pause=self._pause)
@@ -233,7 +245,7 @@ class Conversation:
                 self._responses.send_next(now_ms)
             case "closing" | "closing_grace" | "closing_limit":
                 self._closing.end()
-            case "undecided":
+            case "undecided" | "keeping":
                 pass  # the flush decides
             case _ if name in CONTINUITY_ALARMS:
                 may_speak = not self._closing.begun and self._silent(now_ms)
@@ -276,6 +288,7 @@ class Conversation:
         if live is None or live.dead:
             return
         live.asked_tool = True
+        event = replace(event, arguments=self._redactor.without_cards(event.arguments))
         self._memory.tool_asked(event.item_id, event.tool_call_id, event.name, event.arguments)
         self._listening.answered()
         self._tools.asked(event, live, now_ms)
@@ -349,12 +362,12 @@ class Conversation:
 
     def tool_finished(self, tool_call_id: str, output: str, now_ms: float, *, ok: bool) -> list[Command]:
         """A tool that :class:`RunTool` named has ended; ``output`` is for the model."""
-        self._tools.finished(tool_call_id, output, now_ms, ok=ok)
+        self._tools.finished(tool_call_id, self._redactor.without_cards(output), now_ms, ok=ok)
         return self._flush(now_ms)
 
     def learned(self, line: str, now_ms: float) -> list[Command]:
         """A lookup brought something too late for the instructions: ``line`` is for the model."""
-        self._out.append(AddMessage("system", line))
+        self._out.append(AddMessage("system", self._redactor.without_cards(line)))
         return self._flush(now_ms)
 
     def transfer_finished(self, target: str, why: str | None, now_ms: float) -> list[Command]:
@@ -390,6 +403,7 @@ class Conversation:
         self._tools.cancel_all()
         self._transcript.finish()
         self._transcript.close()
+        self._keeping.close(now_ms)
         self._playback.settle(now_ms)
         if self._story.keys:
             self._out.append(Write(KeyCount(at_ms=int(now_ms), count=self._story.keys)))

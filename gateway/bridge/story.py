@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from decimal import Decimal
 
-from gateway.contracts.model import ResponseDone, ResponseStatus, Usage
-from gateway.contracts.price import Price
-from gateway.contracts.record import CallEnded, TokensUsed
+from gateway.contracts.model import ResponseDone, ResponseStatus, TranscriptionUse, Usage
+from gateway.contracts.price import Price, TranscriberPrice
+from gateway.contracts.record import CallEnded, TokensUsed, TranscriptionUsed
 from gateway.contracts.text import Label
 from gateway.errors import Ending
 
@@ -19,13 +19,17 @@ class Story:
 
     Args:
         price: of the model that answers; None if it is unknown.
+        transcriber_price: of what writes down the caller's words; None if it is unknown.
 
     """
 
-    def __init__(self, price: Price | None = None) -> None:
+    def __init__(self, price: Price | None = None, transcriber_price: TranscriberPrice | None = None) -> None:
         self.keys = 0
         self.usage = Usage()
         self._price = price
+        self._transcriber_price = transcriber_price
+        self._transcripts = 0
+        self._transcription_cost = Decimal(0)
         self._cost = Decimal(0)
         self._turns: dict[str, int] = {}
         """The turns of responses that are not done, by response id."""
@@ -60,6 +64,22 @@ class Story:
             output_audio=usage.output_audio,
             cost=cost,
             currency=self._currency(cost),
+        )
+
+    def transcript_made(self, use: TranscriptionUse, now_ms: float, turn: int) -> TranscriptionUsed:
+        """Enter what the transcript of one utterance used."""
+        price = self._transcriber_price
+        cost = None if price is None else price.cost(use)
+        self._transcripts += 1
+        self._transcription_cost += cost or 0
+        return TranscriptionUsed(
+            at_ms=int(now_ms),
+            turn=turn,
+            input_tokens=use.input_text + use.input_audio,
+            output_tokens=use.output_text,
+            seconds=use.seconds,
+            cost=cost,
+            currency=None if price is None else Label(price.currency),
         )
 
     def told(
@@ -99,6 +119,7 @@ class Story:
             cost=cost,
             currency=self._currency(cost),
             responses_unreported=unreported,
+            transcription_cost=self._transcription_total(),
         )
 
     def _total(self, unreported: int) -> Decimal | None:
@@ -106,6 +127,10 @@ class Story:
         if self._price is None or (unreported and not self._reported):
             return None
         return self._cost
+
+    def _transcription_total(self) -> Decimal | None:
+        """Return what transcripts cost: nothing if there were none, unknown without a price."""
+        return self._transcription_cost if self._transcriber_price is not None or not self._transcripts else None
 
     def _currency(self, cost: Decimal | None) -> Label | None:
         return None if cost is None or self._price is None else Label(self._price.currency)

@@ -24,6 +24,9 @@ class HeardSignal(StrEnum):
     """A mark comes back under its name once it was played (Twilio, Telnyx, SignalWire, Plivo, jambonz, Vonage)."""
     NONE = "none"
     """The carrier buffers and never tells (ACS, some FreeSWITCH modules): the playout clock alone decides."""
+    POSITION = "position"
+    """Whoever plays says how far it is (a web page): marks come back as they are passed, and again with ``past_ms``.
+    Until it says so, and where it never does, the playout clock decides."""
     SELF_PACED = "self_paced"
     """We send each frame when it is due (SIP/RTP, AudioSocket): what was sent, less the lead, is what was heard."""
 
@@ -101,6 +104,35 @@ class MarkReturned:
 
     name: str
     fate: MarkFate = MarkFate.UNKNOWN
+    past_ms: float = 0.0
+    """How far past the mark the ear is by now; of legs with :attr:`HeardSignal.POSITION`, which may repeat a mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerWrote:
+    """The caller's turn in writing, instead of speech."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return f"CallerWrote({len(self.text)} characters)"
+
+
+@dataclass(frozen=True, slots=True)
+class FloorTaken:
+    """The caller stopped the agent by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The caller ended the turn by hand: push-to-talk, where nothing listens for the end of speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageShown:
+    """The caller shows a picture; it belongs to what is said or written next."""
+
+    data_uri: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +149,17 @@ class LegEnded:
     ending: Ending
 
 
-LegEvent = LegStarted | KeyPressed | MarkReturned | FramesLost | LegEnded
+LegEvent = (
+    LegStarted
+    | KeyPressed
+    | MarkReturned
+    | FramesLost
+    | CallerWrote
+    | FloorTaken
+    | TurnEnded
+    | ImageShown
+    | LegEnded
+)
 """Everything but audio, which takes the short way (:class:`LegListener`)."""
 
 

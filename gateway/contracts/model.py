@@ -98,7 +98,7 @@ class ModelCapabilities:
     """Answers beside the conversation (``conversation: none``)."""
     renews: bool = False
     lacks: frozenset[str] = frozenset()
-    """Settings that it has not, by name: ``speed``, ``transcription.keywords``, ``vad.threshold``. They are not sent."""
+    """Settings that it has not, by name: ``speed``, ``transcription.keywords``, ``vad.threshold``; not sent."""
     window_tokens: int | None = None
     """The most tokens that the model can keep in mind, if known."""
 
@@ -175,6 +175,16 @@ class UtteranceCommitted:
     previous_item_id: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptionUse:
+    """What a transcriber bills for one utterance: tokens, or the seconds of its audio."""
+
+    input_text: int = 0
+    input_audio: int = 0
+    output_text: int = 0
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class CallerTranscript:
     """A piece of what the caller said, or with ``final`` the whole of it. May come long after the answer."""
@@ -182,6 +192,8 @@ class CallerTranscript:
     item_id: str
     text: str
     final: bool
+    used: TranscriptionUse | None = None
+    """With ``final``, if the endpoint says."""
 
     def __repr__(self) -> str:
         return f"CallerTranscript({self.item_id}, {len(self.text)} characters, final={self.final})"
@@ -380,6 +392,14 @@ class ModelSession(Protocol):
 
     def clear_input(self) -> None:
         """Forget caller audio that is not yet an item."""
+        ...
+
+    def commit_input(self) -> None:
+        """Make an item of the caller audio so far; for sessions without turn detection."""
+        ...
+
+    def add_image(self, data_uri: str) -> None:
+        """Add a picture of the caller's at the conversation's end; nothing happens where ``lacks`` has ``images``."""
         ...
 
     def respond(self, request: ResponseRequest) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from gateway.contracts.model import Usage
+from gateway.contracts.model import TranscriptionUse, Usage
 
 PER: Final = Decimal(1_000_000)
 """Tokens that a price is for."""
@@ -45,3 +45,21 @@ class Price:
             + usage.output_text * self.output_text
             + usage.output_audio * self.output_audio
         ) / PER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriberPrice:
+    """What a transcriber costs: by the minute of audio, or per million tokens; what it does not bill is 0."""
+
+    currency: str
+    per_minute: Decimal = Decimal(0)
+    input_text: Decimal = Decimal(0)
+    input_audio: Decimal = Decimal(0)
+    output_text: Decimal = Decimal(0)
+
+    def cost(self, use: TranscriptionUse) -> Decimal:
+        """Return what one utterance's transcript costs, exactly."""
+        tokens = (
+            use.input_text * self.input_text + use.input_audio * self.input_audio + use.output_text * self.output_text
+        )
+        return tokens / PER + Decimal(str(use.seconds)) * self.per_minute / 60

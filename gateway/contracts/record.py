@@ -180,6 +180,27 @@ class TokensUsed(Record, frozen=True, kw_only=True, tag="tokens_used"):
     """ISO 4217; None with an unknown cost."""
 
 
+class TranscriptionUsed(Record, frozen=True, kw_only=True, tag="transcription_used"):
+    """What the transcript of one utterance of the caller's used and cost; billed beside the model."""
+
+    turn: int
+    input_tokens: int
+    output_tokens: int
+    seconds: float
+    cost: Decimal | None
+    """None where the transcriber's price is unknown."""
+    currency: Label | None
+
+
+class RecordingSilenced(Record, frozen=True, kw_only=True, tag="recording_silenced"):
+    """From ``at_ms`` to ``until_ms`` the recording is silent on both sides, so that no card data is in it."""
+
+    until_ms: int
+    why: Label
+    """``card_data``: something that was said then was masked; ``no_words`` or ``words_late``: it was never written
+    down, or not in time, so nobody knows what was said."""
+
+
 class FlowEvent(Record, frozen=True, kw_only=True, tag="flow"):
     """A call flow's step was entered, left or answered: what reports and step marks are made of.
 
@@ -223,6 +244,8 @@ class CallEnded(Record, frozen=True, kw_only=True, tag="call_ended"):
     """ISO 4217; None with an unknown cost."""
     responses_unreported: int = 0
     """Responses whose tokens the endpoint never told (the call ended first): the cost is at least the sum."""
+    transcription_cost: Decimal | None = None
+    """Beside ``cost``, for the caller's words in writing; None if it is unknown, 0 where nothing was transcribed."""
 
 
 class CarrierStatus(Record, frozen=True, kw_only=True, tag="carrier_status"):
@@ -249,6 +272,8 @@ AnyRecord = (
     | IdlePrompt
     | Fault
     | TokensUsed
+    | TranscriptionUsed
+    | RecordingSilenced
     | FlowEvent
     | CallEnded
     | CarrierStatus
@@ -280,6 +305,18 @@ class AudioTap(Protocol):
 
     def cut(self, at_ms: float) -> None:
         """Forget audio to the caller that would have played after ``at_ms``: it was cleared."""
+        ...
+
+    def hold(self, name: str, from_ms: float) -> None:
+        """Keep everything from ``from_ms`` on off the disk until :meth:`let_go` of that name; again moves it."""
+        ...
+
+    def let_go(self, name: str) -> None:
+        """Write what was held under that name when its time comes; nothing happens if there is nothing."""
+        ...
+
+    def silence(self, start_ms: float, end_ms: float) -> None:
+        """Silence both sides between two times: what was said then must not be kept."""
         ...
 
     async def close(self, ended_ms: float) -> None:

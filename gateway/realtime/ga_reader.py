@@ -33,6 +33,7 @@ from gateway.contracts.model import (
     SpeechStarted,
     SpeechStopped,
     ToolAsked,
+    TranscriptionUse,
     Truncated,
     Usage,
     UtteranceCommitted,
@@ -173,7 +174,8 @@ class GaReader:
             case wire.TranscriptionDelta():
                 return [CallerTranscript(event.item_id, event.delta, final=False)] if event.delta else []
             case wire.TranscriptionCompleted():
-                return [CallerTranscript(event.item_id, event.transcript or "", final=True)]
+                used = _transcription_use(event.usage)
+                return [CallerTranscript(event.item_id, event.transcript or "", final=True, used=used)]
             case wire.TranscriptionFailed():
                 return [CallerTranscriptFailed(event.item_id, event.error.code or event.error.type or "unknown")]
             case wire.ResponseCreated():
@@ -328,6 +330,20 @@ def _reason(details: msgspec.Raw) -> str:
         return ""
     error = told.error or wire.ErrorBody()
     return error.code or error.type or told.reason or ""
+
+
+def _transcription_use(raw: msgspec.Raw) -> TranscriptionUse | None:
+    told = wire_parts.part(raw, wire_parts.TranscriptionUsageBody)
+    if told is None:
+        return None
+    details = told.input_token_details or wire_parts.InputTokens()
+    audio = details.audio_tokens if details.audio_tokens is not None else told.input_tokens
+    return TranscriptionUse(
+        input_text=details.text_tokens or 0,
+        input_audio=audio,
+        output_text=told.output_tokens,
+        seconds=told.seconds,
+    )
 
 
 def _usage(raw: msgspec.Raw) -> Usage | None:

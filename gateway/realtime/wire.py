@@ -64,6 +64,7 @@ class TranscriptionCompleted(Struct, frozen=True):
 
     item_id: str
     transcript: str | None = None
+    usage: Raw = Raw()
 
 
 class ErrorBody(Struct, frozen=True):

@@ -90,6 +90,15 @@ class UsageBody(Struct, frozen=True):
     output_token_details: OutputTokens | None = None
 
 
+class TranscriptionUsageBody(Struct, frozen=True):
+    """What a transcriber bills: ``type`` is ``tokens`` or ``duration``."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    input_token_details: InputTokens | None = None
+    seconds: float = 0.0
+
+
 _Part = TypeVar("_Part", bound=Struct)
 
 

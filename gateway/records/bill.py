@@ -35,21 +35,28 @@ class Bill:
     currency: str
     unreported: int
     """Responses of which the endpoint never told what they used: with any, the cost is at least the sum."""
+    transcripts: int
+    """Utterances of the caller whose writing down was billed."""
+    transcription_cost: Decimal | None
+    """Beside ``cost``; None if it is unknown."""
 
 
 def bill(entries: Sequence[JournalEntry]) -> Bill:
     """Return what a call cost; a journal that breaks off gives what it holds."""
     used = [entry for entry in entries if entry.event == "tokens_used"]
+    written = [entry for entry in entries if entry.event == "transcription_used"]
     by_turn: dict[int, list[JournalEntry]] = {}
     for entry in used:
         by_turn.setdefault(entry.count("turn"), []).append(entry)
     ended = next((entry for entry in entries if entry.event == "call_ended"), None)
-    currencies = [entry.text("currency") for entry in used if entry.text("currency")]
+    currencies = [entry.text("currency") for entry in (*used, *written) if entry.text("currency")]
     return Bill(
         turns=tuple(_turn(turn, by_turn[turn]) for turn in sorted(by_turn)),
         cost=_money(ended) if ended else _sum([_money(entry) for entry in used]),
         currency=currencies[0] if currencies else "",
         unreported=ended.count("responses_unreported") if ended else 0,
+        transcripts=len(written),
+        transcription_cost=_sum([_money(entry) for entry in written]),
     )
 
 
@@ -61,6 +68,10 @@ def render_bill(of: Bill) -> list[str]:
     for turn in of.turns:
         tokens = f"{turn.input_tokens} tokens in ({turn.cached_tokens} cached), {turn.output_tokens} out"
         lines.append(f"  turn {turn.turn:<3}    {told_cost(turn.cost, of.currency)}, {tokens}")
+    if of.transcripts:
+        lines.append(
+            f"  transcripts {told_cost(of.transcription_cost, of.currency)}, {of.transcripts} of the caller's turns"
+        )
     return lines
 
 

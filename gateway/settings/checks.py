@@ -70,9 +70,7 @@ def findings(settings: Settings, names: Names) -> Iterator[Finding]:
         if not _DIALLED.fullmatch(number):
             better = f"; carriers send '{compact}'" if _DIALLED.fullmatch(compact) else ""
             yield Finding(at, f"is not a number as carriers write it, +442079460000{better}", "key")
-        if answer.flow is not None:
-            yield Finding((*at, "flow"), "can't answer: this version has no call flows; name a persona")
-        elif answer.persona is None:
+        if answer.flow is None and answer.persona is None:
             yield Finding((*at, "persona"), f"name one{nearest('', names.personas)}", "missing")
         if answer.persona is not None and answer.persona not in names.personas:
             yield Finding((*at, "persona"), f"is not a persona{nearest(answer.persona, names.personas)}")

@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from gateway.contracts.price import Price
+from gateway.contracts.price import Price, TranscriberPrice
 from gateway.settings.document import Document, Place
 from gateway.settings.section import Section
 
@@ -44,13 +44,31 @@ class ModelPriceSettings(Section):
     output_audio: PerMillion
 
 
+class TranscriberPriceSettings(Section):
+    """What a transcriber costs, from a day on: by the minute, or by tokens."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    """ISO 4217."""
+    as_of: date
+    """The day on which the price was looked up."""
+    source: str
+    """Where: a page's address, or words such as ``our contract``."""
+    per_minute: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(0)
+    """Money for a minute of the caller's speech."""
+    input_text: PerMillion = Decimal(0)
+    input_audio: PerMillion = Decimal(0)
+    output_text: PerMillion = Decimal(0)
+
+
 class PriceTable(Section):
     """Prices by model, and other names for the same models. ``config/prices.yaml`` is one."""
 
     models: dict[str, ModelPriceSettings] = {}
     """By the name that the endpoint's ``model`` has."""
+    transcribers: dict[str, TranscriberPriceSettings] = {}
+    """By the name that ``transcription.model`` has; billed beside the model."""
     aliases: dict[str, str] = {}
-    """Another name → the name under ``models``: a dated snapshot, or what a deployment is called on Azure."""
+    """Another name → the name under ``models`` or ``transcribers``: a dated snapshot, or a deployment's name on Azure."""
 
     def price_of(self, *names: str | None) -> Price | None:
         """Return the price of the first of these names that has one; None if none has, and then it is unknown."""
@@ -60,10 +78,15 @@ class PriceTable(Section):
                 return Price(**found.model_dump(exclude={"as_of", "source"}))
         return None
 
+    def transcriber_price_of(self, name: str | None) -> TranscriberPrice | None:
+        """Return the price of a transcriber; None if it is unknown."""
+        found = None if name is None else self.transcribers.get(self.aliases.get(name, name))
+        return None if found is None else TranscriberPrice(**found.model_dump(exclude={"as_of", "source"}))
+
     def notes(self) -> Iterator[str]:
         """Yield what the operator should know: aliases that lead nowhere."""
         for alias, name in self.aliases.items():
-            if name not in self.models:
+            if name not in self.models and name not in self.transcribers:
                 yield f"prices.aliases.{alias}: '{name}' is not under prices.models, so what it costs is unknown"
 
 
@@ -78,7 +101,7 @@ def add_table(document: Document, table: PriceTable) -> None:
     """Put a table's lines behind those that a settings file has of its own."""
     place = Place(f"in {PRICES_FILE}")
     lines = table.model_dump(mode="json")
-    for section in ("models", "aliases"):
+    for section in ("models", "transcribers", "aliases"):
         own = document.get(("prices", section)) or {}
         if isinstance(own, dict):  # anything else is left to the schema
             for name, value in lines[section].items():

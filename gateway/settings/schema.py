@@ -20,6 +20,7 @@ from gateway.settings.endpoint import (
     TranscriptionSettings,
     VadSettings,
 )
+from gateway.settings.flows import FlowSettings
 from gateway.settings.metrics import MetricsSettings
 from gateway.settings.persona import IdleSettings, PersonaSettings
 from gateway.settings.prices import PriceSettings
@@ -31,6 +32,7 @@ from gateway.settings.tools import ToolSettings
 __all__ = [
     "CarriersSettings",
     "EndpointSettings",
+    "FlowSettings",
     "IdleSettings",
     "LimitSettings",
     "LogSettings",
@@ -57,7 +59,9 @@ class NumberSettings(Section):
     """What answers a dialled number."""
 
     persona: Word | None = None
+    """Who answers; with ``flow``, whose endpoint, turn detection and disclosure the flow takes."""
     flow: Word | None = None
+    """The call flow that answers, by its id."""
     endpoint: Word | None = None
     """Which endpoint; None is the persona's. This and all that follows wins over what the persona says."""
     voice: str | None = None
@@ -170,6 +174,7 @@ class Settings(Section):
     """Dialled number (E.164) → who answers."""
     tools: dict[Word, ToolSettings] = {}
     """What models may do besides talking; a persona's ``tools`` names those that its model may call."""
+    flows: FlowSettings = FlowSettings()
     carriers: CarriersSettings = CarriersSettings()
     limits: LimitSettings = LimitSettings()
     records: RecordSettings = RecordSettings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from gateway.contracts.record import (
@@ -15,6 +16,7 @@ from gateway.contracts.record import (
     KeyCount,
     TokensUsed,
     ToolReturned,
+    TranscriptionUsed,
     Transferred,
 )
 from gateway.telemetry.metrics import Metrics
@@ -30,13 +32,15 @@ class CallMetrics:
         metrics: of the application.
         endpoint: the endpoint's name in the settings.
         model: the model's name in the settings, if they have one.
+        transcriber: the transcriber's.
 
     """
 
-    def __init__(self, metrics: Metrics, *, endpoint: str, model: str | None) -> None:
+    def __init__(self, metrics: Metrics, *, endpoint: str, model: str | None, transcriber: str | None = None) -> None:
         self._metrics = metrics
         self._endpoint = endpoint
         self._model = model or UNNAMED
+        self._transcriber = transcriber or UNNAMED
 
     def accept(self, record: AnyRecord) -> None:
         """Count a record; what has no figure is passed over."""
@@ -48,6 +52,10 @@ class CallMetrics:
                 metrics.barge_ins.labels(action).inc()
             case TokensUsed():
                 self._tokens(record)
+            case TranscriptionUsed(cost=Decimal() as cost, currency=str(currency)):
+                metrics.cost.labels(self._transcriber, currency).inc(float(cost))
+            case TranscriptionUsed():
+                metrics.unpriced.labels(self._transcriber).inc()
             case ToolReturned(name=name, ok=ok, took_ms=took_ms):
                 tool = metrics.tool_word(name)
                 metrics.tool_calls.labels(tool, "ok" if ok else "failed").inc()

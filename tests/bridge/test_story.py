@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from gateway.bridge.story import Story
-from gateway.contracts.model import ResponseDone, ResponseStatus, Usage
-from gateway.contracts.price import Price
+from gateway.contracts.model import ResponseDone, ResponseStatus, TranscriptionUse, Usage
+from gateway.contracts.price import Price, TranscriberPrice
 from gateway.contracts.record import CallEnded
 from gateway.errors import Ending, Party
 
@@ -87,3 +87,20 @@ def test_a_response_that_failed_and_tells_no_use_owes_none() -> None:
     story.response_done(done("resp_a", None, ResponseStatus.FAILED), 900, turn=1)
     told = end_of(story)
     assert (told.cost, told.responses_unreported) == (0, 0)
+
+
+def test_transcripts_are_booked_beside_the_answers() -> None:
+    story = Story(PRICE, TranscriberPrice(currency="USD", per_minute=Decimal("0.017")))
+    used = story.transcript_made(TranscriptionUse(seconds=3.0), 500, turn=2)
+    story.transcript_made(TranscriptionUse(seconds=1.5), 900, turn=3)
+    assert (used.turn, used.seconds, used.cost, used.currency) == (2, 3.0, Decimal("0.00085"), "USD")
+    assert end_of(story).transcription_cost == Decimal("0.001275")  # 4.5 s of 0.017 a minute
+    assert end_of(story).cost == 0
+
+
+def test_a_transcriber_without_a_price_costs_unknown_and_never_nothing() -> None:
+    story = Story(PRICE)
+    assert end_of(story).transcription_cost == 0  # nothing was transcribed
+    used = story.transcript_made(TranscriptionUse(input_audio=30, output_text=5), 500, turn=1)
+    assert (used.input_tokens, used.output_tokens, used.cost, used.currency) == (30, 5, None, None)
+    assert end_of(story).transcription_cost is None

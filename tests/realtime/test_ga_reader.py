@@ -25,6 +25,7 @@ from gateway.contracts.model import (
     SpeechStarted,
     SpeechStopped,
     ToolAsked,
+    TranscriptionUse,
     Truncated,
     Usage,
     UtteranceCommitted,
@@ -151,7 +152,7 @@ def test_what_the_caller_does_is_told_in_order() -> None:
         CallerTranscript("item_u", "Good ", final=False),
         SpeechStopped("item_u", 1880),
         UtteranceCommitted("item_u", "item_0"),
-        CallerTranscript("item_u", "Good morning", final=True),
+        CallerTranscript("item_u", "Good morning", final=True, used=TranscriptionUse(seconds=1.5)),
     ]
 
 

@@ -23,6 +23,7 @@ from gateway.contracts.model import (
     ToolAsked,
     ToolSpec,
     Transcription,
+    TranscriptionUse,
 )
 from gateway.errors import ConfigurationError
 from gateway.realtime.beta_setup import GA_ONLY, beta_fields, session_object
@@ -211,7 +212,9 @@ def test_the_callers_words_are_told_as_ever() -> None:
     usage = {"type": "tokens", "input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
     kind = "conversation.item.input_audio_transcription.completed"
     done = heard(kind, item_id="i", content_index=0, transcript="hi", usage=usage)
-    assert dialect().receive(done) == [CallerTranscript("i", "hi", final=True)]
+    assert dialect().receive(done) == [
+        CallerTranscript("i", "hi", final=True, used=TranscriptionUse(input_audio=1, output_text=1))
+    ]
 
 
 def test_another_format_than_was_asked_for_is_a_fault() -> None:

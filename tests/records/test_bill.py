@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from gateway.contracts.record import AnyRecord, TokensUsed
+from gateway.contracts.record import AnyRecord, TokensUsed, TranscriptionUsed
 from gateway.contracts.text import Label
 from gateway.records.bill import bill, render_bill
 from gateway.records.journal import encode_record, journal_entry, read_journal
@@ -51,6 +51,20 @@ def test_each_turn_has_a_line_with_all_of_its_responses() -> None:
 def test_an_unknown_price_is_shown_as_unknown_and_never_as_nothing() -> None:
     told = lines(used(1, None), ended(None))
     assert told == ["cost          unknown", "  turn 1      unknown, 500 tokens in (0 cached), 100 out"]
+
+
+def test_transcripts_are_a_line_of_their_own() -> None:
+    def written(cost: str | None) -> AnyRecord:
+        money = None if cost is None else Decimal(cost)
+        currency = None if cost is None else Label("USD")
+        return TranscriptionUsed(
+            at_ms=1, turn=1, input_tokens=30, output_tokens=4, seconds=2.0, cost=money, currency=currency
+        )
+
+    assert lines(used(1, "0.01"), written("0.0005"), written("0.0007"), ended("0.01"))[-1] == (
+        "  transcripts 0.0012 USD, 2 of the caller's turns"
+    )
+    assert lines(used(1, "0.01"), written(None), ended("0.01"))[-1] == "  transcripts unknown, 1 of the caller's turns"
 
 
 def test_what_costs_nothing_says_so() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.contracts.model import Usage
-from gateway.contracts.price import Price
+from gateway.contracts.model import TranscriptionUse, Usage
+from gateway.contracts.price import Price, TranscriberPrice
 from gateway.settings.load import load_settings, shipped_directory
 
 PRICES = load_settings(shipped_directory() / "gateway.yaml", {}).settings.prices
@@ -98,3 +98,20 @@ def test_the_parts_add_up_to_the_whole_to_the_last_digit(parts: list[Usage]) -> 
 
 def test_more_cached_than_came_in_is_never_a_refund() -> None:
     assert PRICE.cost(Usage(input_text=10, cached_text=100)) == Decimal("0.00004")
+
+
+def test_a_transcript_is_paid_by_the_minute_or_by_its_tokens() -> None:
+    by_minute = TranscriberPrice(currency="USD", per_minute=Decimal("0.017"))
+    assert by_minute.cost(TranscriptionUse(seconds=90)) == Decimal("0.0255")
+    by_token = TranscriberPrice(
+        currency="USD", input_audio=Decimal("2.5"), input_text=Decimal("2.5"), output_text=Decimal(10)
+    )
+    assert by_token.cost(TranscriptionUse(input_audio=100, input_text=20, output_text=30)) == Decimal("0.0006")
+
+
+def test_a_transcriber_in_no_table_has_no_price() -> None:
+    assert PRICES.transcriber_price_of("gpt-live-transcribe") is None
+    assert PRICES.transcriber_price_of(None) is None
+    local = PRICES.transcriber_price_of("local")
+    assert local is not None
+    assert local.cost(TranscriptionUse(seconds=60)) == 0
