@@ -1,0 +1,1 @@
+"""Call flows in YAML: read, checked and compiled (``README.md`` beside this file tells the rooms)."""
