@@ -1,7 +1,7 @@
 """Running the application: uvicorn, set up for media streams, and a SIGTERM that lets calls finish.
 
 The first SIGTERM or SIGINT drains: no longer ready, no new calls, live ones go on up to ``server.drain_s``, then exit
-with 0. A second one ends the calls at once.
+with 0. A second one ends the calls at once; a third does not wait for them to be hung up.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from gateway.settings.load import LoadedSettings, load_settings, secrets_of
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import configure_logging
 
+ENDING_LIMIT_S: Final = 10.0
+"""Seconds that calls may take to end once they were told to."""
 WS_SIZE_MARGIN_BYTES: Final = 4096
 """What a message may exceed the limit by before uvicorn, not the leg with its own words, closes the socket."""
 
@@ -80,9 +82,10 @@ class GatewayServer(uvicorn.Server):
             self.listening.set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain on the first signal, end the calls on the second."""
+        """Drain on the first signal, end the calls on the second, wait for nothing on the third."""
         self._signals += 1
-        self._loop.call_soon_threadsafe(self.stop if self._signals == 1 else self.stop_now)
+        then = {1: self.stop, 2: self.stop_now}.get(self._signals, self._exit)
+        self._loop.call_soon_threadsafe(then)
 
     def stop(self) -> None:
         """Drain and then stop."""
@@ -93,8 +96,13 @@ class GatewayServer(uvicorn.Server):
         self.should_exit = True
 
     def stop_now(self) -> None:
-        """End the calls and stop."""
+        """End the calls and stop: each is hung up at its carrier first, for which there is a limit."""
+        if self._drained is None:
+            self.stop()
         self.exchange.end_calls()
+        self._loop.call_later(ENDING_LIMIT_S, self._exit)
+
+    def _exit(self) -> None:
         self.should_exit = True
 
 
