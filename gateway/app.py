@@ -11,7 +11,8 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from pydantic import SecretStr
@@ -21,43 +22,62 @@ from gateway.bridge.call import Call, CallParts, LocalSpeech
 from gateway.bridge.early import EarlySessions
 from gateway.bridge.plan import plan_call, session_setup
 from gateway.bridge.registry import CallRegistry
+from gateway.bridge.story import Story
 from gateway.clock import Clock, SystemClock
 from gateway.contracts.leg import Leg, LegStarted
 from gateway.contracts.model import ModelConnector, ModelSession
 from gateway.contracts.record import AnyRecord, AudioTap, CallEnded, CallStarted, CarrierStatus, Sink
-from gateway.contracts.tool import CallFacts
+from gateway.contracts.tool import CallFacts, Tool
 from gateway.errors import ConfigurationError, Ending, Party, SpeechError
 from gateway.legs.carrier_http import CarrierHttp
-from gateway.legs.tickets import open_ticket_office
+from gateway.legs.tickets import open_ticket_office, token_secret
 from gateway.offline.supervisor import LocalModelProcess
 from gateway.privacy.custom import CallContext, CustomRedaction, CustomStage, load_custom
 from gateway.privacy.patterns import load_patterns
 from gateway.privacy.redactor import Redactor
 from gateway.realtime.connector import RealtimeConnector
 from gateway.realtime.kinds import check_endpoint
+from gateway.realtime.relay import RelayConnector
 from gateway.realtime.shortfalls import shortfalls
+from gateway.records.courier import Courier
+from gateway.records.encryption import SUFFIX, Key, load_key
 from gateway.records.fanout import Aside, Fanout
 from gateway.records.journal import JournalSink
+from gateway.records.outlets import open_courier
 from gateway.records.papers import PaperDesk
 from gateway.records.recording import Recorder
 from gateway.records.retention import CallPaths, DataDir, prepare_data_dir, sweep
-from gateway.settings.effective import answer_to, answers
+from gateway.records.spool import SpoolSink
+from gateway.settings.effective import answer_to, answers, any_flow, persona_on
 from gateway.settings.schema import EndpointSettings, PersonaSettings, Settings
 from gateway.speech.spare import SpareVoice
+from gateway.speech_service.service import SpeechService
 from gateway.telemetry.call_metrics import CallMetrics
 from gateway.telemetry.connects import CountedConnector
 from gateway.telemetry.log import bind_call
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.wire import tracer
 from gateway.toolbox.box import Toolbox
+from gateway.web.access import Access
+from gateway.web.api_routes import api_routes, browser_middleware
 from gateway.web.front_desk import Ring
+from gateway.web.live_board import LiveBoard
+from gateway.web.realtime_proxy import Held
 from gateway.web.routes import routes
+from gateway.web.speech_api.routes import speech_routes
 from gateway.web.startup import check_startup, startup_warnings
+from gateway.web.visitors import Visitor
+
+if TYPE_CHECKING:
+    from gateway.flows_desk import FlowsDesk
+    from gateway.legs.hand_over import HandOverDesk
 
 log = structlog.get_logger()
 
 SWEEP_EVERY_S: Final = 3600.0
 WARM_UP_AFTER_S: Final = 1.0
+COURIER_WITHIN_S: Final = 5.0
+"""How long records may still be delivered when the gateway stops; what is left waits on the disk."""
 CALLS_REMEMBERED: Final = 1000
 """Ended calls to whose journal a carrier's late word is still added."""
 FINAL_STATUSES: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
@@ -111,6 +131,11 @@ class Exchange:
         self.data_dir: DataDir | None = None
         self.local_model: LocalModelProcess | None = None
         self._watch = watch
+        self.board = LiveBoard()
+        """What goes on at this moment."""
+        self._visitors: dict[str, Visitor] = {}
+        """Pages whose conversation is live, by leg id."""
+        self._relay: RelayConnector | None = None
         self._connectors: dict[str, ModelConnector] = {}
         self._openers: list[RealtimeConnector] = []
         """What the connectors open sessions with, to be closed at the end."""
@@ -128,7 +153,15 @@ class Exchange:
         self._local_speech: LocalSpeech = SpareVoice()
         self._papers = PaperDesk()
         self._toolbox = Toolbox(settings.tools)
+        self.speech: SpeechService | None = None
+        if settings.speech_api.enabled and (settings.speech_api.endpoint or settings.endpoint):
+            self.speech = SpeechService(settings, clock=self.clock, reach=self._reachable, custom=self._custom)
+        self.flows: FlowsDesk | None = None
+        """The call flows; None if no number can reach one."""
+        self._hand_overs: HandOverDesk | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._courier: Courier | None = None
+        self._recording_key: Key | None = None
         self._latest: dict[str, tuple[CallPaths, float]] = {}
         """Where the latest calls left their traces and when they began, by the carrier's id."""
         self._notes: set[asyncio.Task[None]] = set()
@@ -175,6 +208,10 @@ class Exchange:
             self._latest.pop(next(iter(self._latest)))
         self._latest[leg_id] = (paths, started_at_s)
 
+    def hands_over(self, desk: HandOverDesk) -> None:
+        """Take what hands callers to colleagues, for calls on flows."""
+        self._hand_overs = desk
+
     def ready(self) -> tuple[bool, Mapping[str, str]]:
         """Return whether calls should be sent here, and why not; a full house is ready and says so to its callers."""
         refusal = self.registry.refusal()
@@ -193,6 +230,55 @@ class Exchange:
         with self.registry.slot(call_id, self.clock.wall_s()):
             await self._hold(call_id, leg)
 
+    def has_flow(self, flow: str) -> bool:
+        """Return whether there is a call flow of that id."""
+        return self.flows is not None and self.flows.has(flow)
+
+    async def visit(self, visitor: Visitor) -> None:
+        """Run the whole conversation of a page."""
+        leg_id = visitor.leg.started.leg_id
+        self._visitors[leg_id] = visitor
+        try:
+            await self.take(visitor.leg)
+        finally:
+            del self._visitors[leg_id]
+
+    @asynccontextmanager
+    async def hold_session(self) -> AsyncIterator[Held]:
+        """Hold a slot, a record and the way to the endpoint for a program that speaks to it itself.
+
+        Raises:
+            Unsupported: the endpoint does not speak the GA protocol.
+
+        """
+        name = self.settings.proxy.endpoint or self.settings.endpoint
+        assert name is not None, "loaded settings name their default endpoint"
+        endpoint = self.settings.endpoints[name]
+        if self._relay is None:
+            self._relay = RelayConnector(name, self._reachable(endpoint), clock=self.clock, trace=tracer(name))
+        call_id, started_at_s = new_call_id(), self.clock.wall_s()
+        bind_call(call_id)
+        with self.registry.slot(call_id, started_at_s):
+            paths = await self._paths(call_id, started_at_s)
+            metered = CallMetrics(self.metrics, endpoint=name, model=endpoint.model or endpoint.deployment)
+            sink = self._behind_custom(
+                Fanout([metered, *self._sinks(call_id, paths)]), CallContext(call_id, "proxy", "")
+            )
+            held = Held(
+                call_id,
+                self._relay,
+                sink,
+                Redactor(self._patterns),
+                Story(self.settings.prices.price_of(endpoint.model, endpoint.deployment)),
+            )
+            self.registry.keeps(call_id, held)
+            try:
+                yield held
+            finally:
+                await sink.close()
+                if paths is not None and self.settings.records.journal:
+                    self._papers.order(paths, timeline=self.settings.records.timeline)
+
     async def _hold(self, call_id: str, leg: Leg) -> None:
         started_at_s = self.clock.wall_s()
         paths = await self._paths(call_id, started_at_s)
@@ -208,9 +294,15 @@ class Exchange:
     # --- what a call gets ------------------------------------------------------------------------------------------
 
     def _parts(self, call_id: str, started: LegStarted, paths: CallPaths | None) -> CallParts:
-        name, persona = self._persona(started.dialed_number)
+        visitor = self._visitors.get(started.leg_id)
+        name, persona = self._persona(started.dialed_number) if visitor is None else self._chosen(visitor)
         connector = self._connector(persona)
         endpoint = self._endpoint(persona)
+        flow = None
+        wanted = None if visitor is None else visitor.wish.line.flow
+        if self.flows is not None and (visitor is None or wanted is not None):
+            model = endpoint.model or endpoint.deployment or endpoint.type
+            flow = self.flows.flow_call(started, call_id, connector.capabilities, model=model, name=wanted)
         facts = CallFacts(
             call_id=call_id,
             caller_number=started.caller_number,
@@ -228,10 +320,22 @@ class Exchange:
         )
         setup = session_setup(plan, persona, endpoint, started, connector.capabilities)
         transcriber = None if setup.transcription is None else setup.transcription.model
+        tools: Mapping[str, Tool] = self._toolbox.for_call(persona.tools, facts)
+        if flow is not None:
+            from gateway.bridge.flow.plan import plan_of_flow, setup_of_flow  # loaded with the desk
+
+            plan, setup, tools = plan_of_flow(plan, flow), setup_of_flow(setup, flow), flow.talk_tools
+        if visitor is not None and visitor.wish.push_to_talk:
+            setup = replace(setup, turn_detection=None, extras={**setup.extras, "audio.input.turn_detection": None})
+        # What the operator's own redactor has not seen yet is not shown; records come behind it.
+        view = visitor.view if visitor is not None and self._custom is None else None
         return CallParts(
             call_id=call_id,
             plan=plan,
             setup=setup,
+            flow=flow,
+            view=view,
+            view_redactor=None if view is None else Redactor(self._patterns),
             connector=connector,
             session=self._redeem(started.leg_id),
             append_ms=endpoint.append_ms,
@@ -247,15 +351,17 @@ class Exchange:
                             transcriber=transcriber,
                         ),
                         *self._sinks(call_id, paths),
+                        *([] if visitor is None else [visitor.view]),
                     ]
                 ),
                 CallContext(call_id, name, persona.language),
             ),
             price=self.settings.prices.price_of(endpoint.model, endpoint.deployment),
             transcriber_price=self.settings.prices.transcriber_price_of(transcriber),
-            tap=self._tap(started, paths),
+            card_protection=self.settings.records.card_protection == "on",
+            tap=self._tap(started, paths) if flow is None or flow.flow.recording.mode == "on" else None,
             local_speech=self._local_speech,
-            tools=self._toolbox.for_call(persona.tools, facts),
+            tools=tools,
             lookups=tuple(self._toolbox.for_call(persona.lookup.tools if persona.lookup else (), facts).values()),
         )
 
@@ -270,9 +376,11 @@ class Exchange:
         return sink if self._custom is None else CustomStage(sink, self._custom, context)
 
     def _sinks(self, call_id: str, paths: CallPaths | None) -> Sequence[Sink]:
-        sinks: list[Sink] = [CallLog()]
+        sinks: list[Sink] = [CallLog(), self.board.sink(call_id)]
         if paths is not None and self.settings.records.journal:
             sinks.append(JournalSink(paths.journal))
+        if self._courier is not None:
+            sinks.append(SpoolSink(call_id, self._courier.spools, self._courier.wake))
         if self._watch is not None:
             sinks.append(Aside(self._watch(call_id)))
         return sinks
@@ -280,7 +388,14 @@ class Exchange:
     def _tap(self, started: LegStarted, paths: CallPaths | None) -> AudioTap | None:
         if paths is None or not self.settings.records.recording:
             return None
-        return Recorder(paths.recording, started.from_caller, started.to_caller)
+        key = self._recording_key
+        return Recorder(
+            paths.recording if key is None else paths.recording.with_suffix(SUFFIX),
+            started.from_caller,
+            started.to_caller,
+            card_protection=self.settings.records.card_protection == "on",
+            key=key,
+        )
 
     async def _paths(self, call_id: str, started_at_s: float) -> CallPaths | None:
         if self.data_dir is None or not (self.settings.records.journal or self.settings.records.recording):
@@ -291,6 +406,12 @@ class Exchange:
         answer = answer_to(self.settings, dialed_number)
         return answer.persona_name, answer.persona
 
+    def _chosen(self, visitor: Visitor) -> tuple[str, PersonaSettings]:
+        """Return the persona that a page asked for, as it asked for it."""
+        line = visitor.wish.line
+        name = line.persona or self.settings.persona
+        return name, persona_on(self.settings.personas[name], line)
+
     def _endpoint_name(self, persona: PersonaSettings) -> str:
         name = persona.endpoint or self.settings.endpoint
         assert name is not None, "loaded settings name their default endpoint"
@@ -300,7 +421,10 @@ class Exchange:
         return self.settings.endpoints[self._endpoint_name(persona)]
 
     def _connector(self, persona: PersonaSettings) -> ModelConnector:
-        name = self._endpoint_name(persona)
+        return self.connector(self._endpoint_name(persona))
+
+    def connector(self, name: str) -> ModelConnector:
+        """Return what opens sessions on an endpoint of the settings; the house must be open for a local one."""
         connector = self._connectors.get(name)
         if connector is None:
             endpoint = self._reachable(self.settings.endpoints[name])
@@ -330,9 +454,16 @@ class Exchange:
             return
         for answer in answers(self.settings):
             check_endpoint(answer.endpoint_name, answer.endpoint)
+        if self.speech is not None:
+            check_endpoint(self.speech.endpoint_name, self.speech.endpoint_settings)
         self.data_dir = await asyncio.to_thread(prepare_data_dir, self.settings.data_dir)
+        records = self.settings.records
+        if records.encryption is not None and records.recording:
+            self._recording_key = await asyncio.to_thread(load_key, records.encryption)
+        self._courier = open_courier(records, self.data_dir.root, self.clock.wall_s)
         self._sweeper = asyncio.create_task(self._sweep(self.data_dir), name="retention")
         await self._toolbox.open()
+        await self._open_flows(self.data_dir)
         if self._needs_local_model():
             self.local_model = LocalModelProcess(log_level=self.settings.log.level)
             try:
@@ -341,8 +472,33 @@ class Exchange:
                 await self._toolbox.close()
                 raise ConfigurationError(str(error)) from error
 
+    async def _open_flows(self, data_dir: DataDir) -> None:
+        if not any_flow(self.settings):
+            return
+        from gateway.flows_desk import FlowsDesk  # a gateway without flows starts without them
+
+        self.flows = FlowsDesk(
+            self.settings,
+            data_dir.root,
+            clock=self.clock,
+            local_speech=self._local_speech,
+            hand_overs=self._hand_overs,
+        )
+        try:
+            await self.flows.open()
+        except ConfigurationError:
+            await self._toolbox.close()
+            await self.flows.close()
+            raise
+
     def _needs_local_model(self) -> bool:
         endpoints = [answer.endpoint for answer in answers(self.settings)]
+        if self.speech is not None:
+            endpoints.append(self.speech.endpoint_settings)
+        if self.settings.browser.enabled:  # a page may choose who answers
+            endpoints += [self._endpoint(persona) for persona in self.settings.personas.values()]
+        if self.settings.proxy.enabled and self.settings.proxy.endpoint is not None:
+            endpoints.append(self.settings.endpoints[self.settings.proxy.endpoint])
         return any(endpoint.type == "local" and endpoint.url is None for endpoint in endpoints)
 
     async def _sweep(self, data_dir: DataDir) -> None:
@@ -351,13 +507,15 @@ class Exchange:
             deleted = await asyncio.to_thread(sweep, data_dir, days, self.clock.wall_s())
             if deleted:
                 log.info("calls_expired", deleted=deleted, retention_days=days)
+            if self._courier is not None and await asyncio.to_thread(self._courier.has_work):
+                self._courier.wake()
             await asyncio.sleep(SWEEP_EVERY_S)
 
     def end_calls(self) -> None:
         """End all calls now."""
         for live in self.registry.live:
-            if live.call is not None:
-                live.call.end(Ending(Party.GATEWAY, "drained"))
+            if live.held is not None:
+                live.held.end(Ending(Party.GATEWAY, "drained"))
 
     async def drain(self, limit_s: float | None = None) -> None:
         """Take no more calls and see the live ones out."""
@@ -371,11 +529,19 @@ class Exchange:
         await self.registry.drain(0)
         if self._sweeper is not None:
             self._sweeper.cancel()
+        if self._courier is not None:
+            await self._courier.close(COURIER_WITHIN_S)
         await self._early.close()
+        if self.speech is not None:
+            await self.speech.close()
         await asyncio.gather(*(opener.close() for opener in self._openers))
+        if self._relay is not None:
+            await self._relay.close()
         await asyncio.gather(*self._notes)
         await self._papers.close()
         await self._toolbox.close()
+        if self.flows is not None:
+            await self.flows.close()
         if self.local_model is not None:
             await self.local_model.stop()
 
@@ -409,6 +575,12 @@ def create_app(settings: Settings, *, exchange: Exchange | None = None) -> Starl
             await house.close()
             await http.close()
 
-    app = Starlette(routes=routes(house, tickets, http, house.clock, house.metrics), lifespan=lifespan)
+    access = Access(settings, token_secret(settings), house.clock)
+    doors = routes(house, tickets, http, house.clock, house.metrics)
+    doors += api_routes(access, house)
+    if house.speech is not None:
+        doors += speech_routes(house.speech, access)
+    app = Starlette(routes=doors, middleware=browser_middleware(settings), lifespan=lifespan)
     app.state.exchange = house
+    app.state.access = access
     return app

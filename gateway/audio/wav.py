@@ -8,6 +8,7 @@ Source: RIFF/WAVE, Microsoft Multimedia Programming Interface 1.0 (1991); WAVE_F
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +49,11 @@ def read_wav(path: str | os.PathLike[str]) -> tuple[list[bytes], int]:
         OSError: the file can't be read.
 
     """
-    content = Path(path).read_bytes()
+    return parse_wav(Path(path).read_bytes(), path)
+
+
+def parse_wav(content: bytes, path: str | os.PathLike[str]) -> tuple[list[bytes], int]:
+    """Return what :func:`read_wav` does, of a file's content; ``path`` is what errors call it."""
     if len(content) < 12 or content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         found = "nothing" if not content else "a cut header" if content[:4] == b"RIFF" else repr(content[:4])
         raise ConfigurationError(f"{path}: not a WAV file: starts with {found}, wanted RIFF … WAVE")
@@ -102,6 +107,7 @@ class WavWriter:
         rate_hz: samples per second and channel.
         channels: how many; samples of all channels alternate.
         mode: permissions of a file that is made; recordings are for their owner's eyes.
+        file: takes the bytes in the file's place, such as one that encrypts them; empty, and closed with the writer.
 
     Raises:
         OSError: the file can't be made or, later, written.
@@ -110,14 +116,20 @@ class WavWriter:
 
     __slots__ = ("_file", "_size_bytes", "channels", "path", "rate_hz")
 
-    def __init__(self, path: str | os.PathLike[str], rate_hz: int, channels: int, mode: int = 0o600) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        rate_hz: int,
+        channels: int,
+        mode: int = 0o600,
+        *,
+        file: io.RawIOBase | None = None,
+    ) -> None:
         self.path = Path(path)
         self.rate_hz = rate_hz
         self.channels = channels
         self._size_bytes = 0
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        os.fchmod(descriptor, mode)  # a file that was there keeps its old mode otherwise
-        self._file = os.fdopen(descriptor, "r+b", buffering=0)
+        self._file = _private_file(self.path, mode) if file is None else file
         self._file.write(_header(rate_hz, channels, 0))
 
     @property
@@ -146,7 +158,7 @@ class WavWriter:
         step = 2 * self.channels
         stop = min(self._size_bytes, (first_frame + frames) * step)
         self._file.seek(_HEADER.size + first_frame * step)
-        return self._file.read(max(0, stop - first_frame * step))
+        return self._file.read(max(0, stop - first_frame * step)) or b""
 
     def overwrite(self, first_frame: int, interleaved: bytes) -> None:
         """Replace samples that were written before, from ``first_frame`` on; what would lie past the end is left out.
@@ -173,7 +185,13 @@ class WavWriter:
         rest = memoryview(content)
         self._file.seek(offset)
         while rest:  # an unbuffered file may take only a part
-            rest = rest[self._file.write(rest) :]
+            rest = rest[self._file.write(rest) or 0 :]
+
+
+def _private_file(path: Path, mode: int) -> io.RawIOBase:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    os.fchmod(descriptor, mode)  # a file that was there keeps its old mode otherwise
+    return os.fdopen(descriptor, "r+b", buffering=0)
 
 
 def _header(rate_hz: int, channels: int, data_bytes: int) -> bytes:

@@ -17,6 +17,7 @@ import structlog
 
 from gateway.audio.format import AudioFormat, AudioFrame
 from gateway.bridge.commands import (
+    AddImage,
     AddMessage,
     AddToolCall,
     AnswerTool,
@@ -25,6 +26,7 @@ from gateway.bridge.commands import (
     ClearInput,
     ClearPlayout,
     Command,
+    CommitInput,
     ConfigureSession,
     DeleteItem,
     DoAfterwards,
@@ -55,8 +57,10 @@ from gateway.bridge.playback import Playback
 from gateway.bridge.sessions import Sessions
 from gateway.bridge.tail import Tail
 from gateway.bridge.tools import built_in_specs
+from gateway.bridge.watching import Watching
 from gateway.clock import Clock
 from gateway.contracts.leg import FramesLost, Leg, LegEnded, LegEvent, TransferTarget
+from gateway.contracts.live import LiveView
 from gateway.contracts.model import ModelConnector, ModelEvent, ModelSession, SessionLost, SessionReady, SessionSetup
 from gateway.contracts.price import Price, TranscriberPrice
 from gateway.contracts.record import AudioTap, CallStarted, Sink
@@ -111,6 +115,10 @@ class CallParts:
     transcriber_price: TranscriberPrice | None = None
     flow: FlowCall | None = None
     """The flow that the call runs; None is a plain conversation."""
+    view: LiveView | None = None
+    """Who looks on while the call goes on."""
+    view_redactor: Redactor | None = None
+    """For ``view``, and given with it."""
 
 
 class Call:
@@ -145,6 +153,11 @@ class Call:
         )
         self._ear: Ear | None = None
         self._conversation = self._new_conversation()
+        self._watching: Watching | None = None
+        if parts.view is not None and parts.view_redactor is not None:
+            self._watching = Watching(parts.view, parts.view_redactor, self._conversation.response)
+        if parts.tap is not None and parts.card_protection:
+            self._conversation.protect_recording()
 
     def _new_conversation(self) -> Conversation:
         parts, started = self._parts, self._leg.started
@@ -168,6 +181,8 @@ class Call:
         )
 
     def _complete(self, setup: SessionSetup) -> SessionSetup:
+        if self._parts.flow is not None:
+            return setup  # a flow's tools belong to its talks
         tools = (*built_in_specs(self._parts.plan), *(tool.spec for tool in self._tools.values()))
         return replace(setup, tools=(*setup.tools, *tools))
 
@@ -197,6 +212,20 @@ class Call:
         """End the call; the first reason counts."""
         if not self._ended.done():
             self._ended.set_result(ending)
+
+    def say(self, text: str) -> None:
+        """Have the agent say ``text``, word for word, as soon as it has the floor."""
+        self._do(self._conversation.announce(text, self._now_ms()))
+
+    def transfer(self, target: TransferTarget) -> None:
+        """Hand the caller over; how it went is in the record, and where it fails the call goes on."""
+        if not self._ended.done():
+            self._carry_out(TransferCall(target))
+
+    @property
+    def can_transfer(self) -> bool:
+        """Whether the leg can hand the caller over at all."""
+        return self._leg.capabilities.transfers
 
     async def _connect(self) -> None:
         connecting = asyncio.ensure_future(self._sessions.first(self._parts.session))
@@ -309,6 +338,8 @@ class Call:
     def on_model(self, event: ModelEvent) -> None:
         """Take an event of the model session."""
         now_ms = self._now_ms()
+        if self._watching is not None:
+            self._watching.before(event, now_ms)
         if isinstance(event, SessionReady) and self._connected_ms is not None:
             lasts_ms = self._sessions.lasts_ms(event)
             self._do(self._conversation.session_ready(now_ms, event.session_id, now_ms, lasts_ms=lasts_ms))
@@ -382,8 +413,8 @@ class Call:
             case DoAside(name, work):
                 self._start(f"aside:{name}", self._do_aside(name, work))
             case StopAside(name):
-                if (task := self._tasks.get(f"aside:{name}")) is not None:
-                    task.cancel()
+                if (stopped := self._tasks.get(f"aside:{name}")) is not None:
+                    stopped.cancel()
             case DoAfterwards(work):
                 assert self._parts.flow is not None
                 self._parts.flow.help.afterwards(work)
@@ -396,6 +427,8 @@ class Call:
                 | AddToolCall()
                 | AnswerTool()
                 | ClearInput()
+                | CommitInput()
+                | AddImage()
             ):
                 self._sessions.tell(command)
             case _:

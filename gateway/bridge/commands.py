@@ -173,6 +173,18 @@ class ClearInput:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitInput:
+    """Have the model make an utterance of what it has heard; for sessions without turn detection."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddImage:
+    """Put a picture of the caller's into the model's memory."""
+
+    data_uri: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DoAside:
     """Have something done for a flow, off the media path; its outcome comes back through ``done_aside``."""
 
@@ -202,6 +214,29 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldRecording:
+    """Let no sound from ``from_ms`` on be written to disk until it is decided whether it may be: under that name."""
+
+    name: str
+    from_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class LetRecordingGo:
+    """What was held under that name is decided."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceRecording:
+    """Keep nothing of what both sides said between two times."""
+
+    start_ms: float
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class EndCall:
     """End the call, once and for all."""
 
@@ -228,9 +263,14 @@ Command = (
     | SpeakLocally
     | ConfigureSession
     | ClearInput
+    | CommitInput
+    | AddImage
     | DoAside
     | StopAside
     | DoAfterwards
     | Write
+    | HoldRecording
+    | LetRecordingGo
+    | SilenceRecording
     | EndCall
 )

@@ -16,15 +16,28 @@ from gateway.audio.format import AudioFrame
 from gateway.bridge.alarms import Alarms
 from gateway.bridge.commands import AddMessage, Command, EndCall, Write
 from gateway.bridge.continuity import ALARMS as CONTINUITY_ALARMS
+from gateway.bridge.hands import Hands
 from gateway.bridge.media import MediaChain
 from gateway.bridge.plan import CallPlan
 from gateway.bridge.playback import Playback
-from gateway.bridge.responses import Purpose
+from gateway.bridge.responses import Live, Purpose
 from gateway.bridge.rooms import Rooms
 from gateway.bridge.story import Story
 from gateway.bridge.tail import Tail
-from gateway.contracts.leg import FramesLost, KeyPressed, LegEnded, LegEvent, LegStarted, MarkReturned
+from gateway.contracts.leg import (
+    CallerWrote,
+    FloorTaken,
+    FramesLost,
+    ImageShown,
+    KeyPressed,
+    LegEnded,
+    LegEvent,
+    LegStarted,
+    MarkReturned,
+    TurnEnded,
+)
 from gateway.contracts.model import (
+    CallerSegment,
     CallerTranscript,
     CallerTranscriptFailed,
     ItemAudio,
@@ -113,6 +126,7 @@ class Conversation:
         self._speaking = rooms.speaking
         self._succession = rooms.succession
         self._continuity = rooms.continuity
+        self._hands = Hands(rooms, capabilities=capabilities, out=self._out, fault=self._fault)
         self._story = Story(price, transcriber_price)
         self._over = False
 
@@ -139,8 +153,8 @@ class Conversation:
                 self._speaking.audio(event, now_ms)
             case ItemText():
                 self._speaking.text(event)
-            case MarkReturned(name, fate):
-                self._speaker.mark_returned(name, now_ms, fate)
+            case MarkReturned(name, fate, past_ms):
+                self._speaker.mark_returned(name, now_ms, fate, past_ms)
             case SpeechStarted():
                 self._speech_started(event, now_ms)
             case SpeechStopped():
@@ -164,6 +178,14 @@ class Conversation:
             case KeyPressed():
                 self._story.keys += 1
                 self._idle.caller_active()
+            case CallerWrote(text):
+                self._wrote(text, now_ms)
+            case FloorTaken():
+                self._hands.take_floor(now_ms)
+            case TurnEnded():
+                self._hands.ended_turn(now_ms)
+            case ImageShown(data_uri):
+                self._hands.showed(data_uri, now_ms)
             case LegEnded(ending):
                 self._out.append(EndCall(ending))
             case SessionLost(reason, retryable):
@@ -171,7 +193,7 @@ class Conversation:
                 self._continuity.lost(reason, now_ms, retryable=retryable, caller_spoke=spoke)
             case ModelFault():
                 self._model_fault(event, now_ms)
-            case LegStarted() | FramesLost() | SessionReady() | Truncated():
+            case LegStarted() | FramesLost() | SessionReady() | Truncated() | CallerSegment():
                 pass
             case _:
                 assert_never(event)
@@ -192,6 +214,7 @@ class Conversation:
     def _flush(self, now_ms: float) -> list[Command]:
         """Look at what every event may have changed, and hand the commands over."""
         self._settling.check(now_ms)
+        self._wake_when_heard(now_ms)
         self._transcript.decide(now_ms)
         if self._transcript.undecided_until_ms is not None:
             self._alarms.set("undecided", self._transcript.undecided_until_ms)
@@ -207,6 +230,11 @@ class Conversation:
         self._idle.arm(now_ms, busy=taken or self._tools.running)
         self._tools.attend(now_ms, floor_free=not (taken or self._speaker.holding))
         return commands + self._told()
+
+    def _wake_when_heard(self, now_ms: float) -> None:
+        """Have what plays written down once it was heard, where no mark says so."""
+        if self._playback.by_clock and self._playback.unheard_ms(now_ms) > 0:
+            self._alarms.set("heard", self._playback.ends_at_ms(now_ms) + 1)
 
     def _told(self) -> list[Command]:
         """Hand the commands over, in the words of the session in use."""
@@ -245,7 +273,7 @@ class Conversation:
                 self._responses.send_next(now_ms)
             case "closing" | "closing_grace" | "closing_limit":
                 self._closing.end()
-            case "undecided" | "keeping":
+            case "undecided" | "keeping" | "heard":
                 pass  # the flush decides
             case _ if name in CONTINUITY_ALARMS:
                 may_speak = not self._closing.begun and self._silent(now_ms)
@@ -262,6 +290,9 @@ class Conversation:
         self._watchdog.caller_speaks()
         self._resume.answer_begins()
         self._listening.started(event, now_ms)
+
+    def _wrote(self, text: str, now_ms: float) -> None:
+        self._hands.wrote(text, now_ms)
 
     def _speech_stopped(self, event: SpeechStopped, now_ms: float) -> None:
         stopped_ms, spoke_ms = self._listening.stopped(event, now_ms)
@@ -369,6 +400,17 @@ class Conversation:
         """A lookup brought something too late for the instructions: ``line`` is for the model."""
         self._out.append(AddMessage("system", self._redactor.without_cards(line)))
         return self._flush(now_ms)
+
+    def announce(self, text: str, now_ms: float) -> list[Command]:
+        """Somebody beside the call wants ``text`` said to the caller, word for word."""
+        if self._over:
+            return []
+        self._responses.ask(Purpose.ANNOUNCEMENT, now_ms, say=text)
+        return self._flush(now_ms)
+
+    def response(self, response_id: str) -> Live | None:
+        """Return a response that the model is making; None for one that is over or was never begun."""
+        return self._responses.get(response_id)
 
     def transfer_finished(self, target: str, why: str | None, now_ms: float) -> list[Command]:
         """The carrier took the caller over, or would not and said ``why``."""

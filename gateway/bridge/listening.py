@@ -56,6 +56,7 @@ class Listening:
         if utterance is None:
             return stopped_ms, float("inf")
         utterance.stopped_ms = max(stopped_ms, utterance.started_ms)
+        self._transcript.awaits(utterance, now_ms)
         return stopped_ms, utterance.stopped_ms - utterance.started_ms
 
     def _when(self, audio_ms: float, now_ms: float) -> float:

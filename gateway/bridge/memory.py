@@ -119,6 +119,9 @@ class Memory:
         self.turns = 0
         """How many of its items are the caller's."""
 
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._entries
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -13,6 +13,9 @@ A carrier that stalls makes every later mark late by the same amount: the least 
 clock back. Between marks the clock may not run further ahead than the next outstanding mark plus a round trip. A mark
 that was outstanding when the playout was cleared says nothing, whenever it comes back (carriers.md, facts 3 and 4).
 
+**The position.** A leg that is told how far the playout is (a web page's own clock) needs no round trip: what it
+reports is the ear's place, and the clock only bridges the time between two reports.
+
 **The tail.** Every unheard byte is kept as the leg's payload, at most 60 s of it, so that a held answer can be sent
 again from the exact sample.
 
@@ -35,6 +38,8 @@ MARK_EVERY_MS: Final = 180
 MARK_AT_MOST_MS: Final = 200
 UNHEARD_CAP_MS: Final = 60_000
 JITTER_SLACK_MS: Final = 20.0
+UNREPORTED_MS: Final = 1000.0
+"""How far the clock may run past the last report of a leg that reports: a page that is gone plays nothing more."""
 _EXCESS_WINDOW: Final = 3
 """Marks that must all be late before the clock is moved back: jitter delays one, a stall delays all that follow."""
 
@@ -106,7 +111,10 @@ class Playback:
 
     def __init__(self, format: AudioFormat, capabilities: LegCapabilities) -> None:
         self.format = format
-        self._marks_used = capabilities.heard is HeardSignal.NAMED_MARKS
+        self._marks_used = capabilities.heard in {HeardSignal.NAMED_MARKS, HeardSignal.POSITION}
+        self._reports = capabilities.heard is HeardSignal.POSITION
+        self._passed: _Mark | None = None
+        """The latest mark that the ear has passed, where the leg reports positions."""
         self._marks_after_clear = capabilities.marks_on_clear is not MarksOnClear.DROPPED
         self._lead = format.size_bytes(capabilities.lead_ms) if capabilities.heard is HeardSignal.SELF_PACED else 0
         self._bytes_per_ms = format.bytes_per_ms
@@ -129,6 +137,11 @@ class Playback:
         self._heard_total = 0
         self._sent_total = 0
         self.round_trip_ms: float | None = None
+
+    @property
+    def by_clock(self) -> bool:
+        """Whether nothing need come back from the leg for something to count as heard."""
+        return not self._marks_used or self._reports
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
@@ -199,7 +212,9 @@ class Playback:
     def position(self, now_ms: float) -> int:
         """Return how far the ear is along the stream, in bytes: the clock, clamped by what marks prove."""
         clock = self._anchor + int((now_ms - self._anchor_ms) * self._bytes_per_ms) - self._lead
-        if self._marks and self.round_trip_ms is not None:
+        if self._reports and self._passed is not None:
+            clock = min(clock, self._proved + int(UNREPORTED_MS * self._bytes_per_ms))
+        elif self._marks and self.round_trip_ms is not None:
             for mark in self._marks:
                 if mark.position > self._proved:
                     reach = mark.position + int((self.round_trip_ms + JITTER_SLACK_MS) * self._bytes_per_ms)
@@ -207,14 +222,19 @@ class Playback:
                     break
         return max(self._proved, min(clock, self._end), 0)
 
-    def mark_returned(self, name: str, now_ms: float, fate: MarkFate = MarkFate.UNKNOWN) -> bool:
+    def mark_returned(
+        self, name: str, now_ms: float, fate: MarkFate = MarkFate.UNKNOWN, past_ms: float = 0.0
+    ) -> bool:
         """Take a mark that came back; tell whether it proves anything.
 
         A mark of a cleared playout, one that was never placed, and one that says it was cleared prove nothing.
+        ``past_ms`` is how far past it the ear is, where the leg reports positions.
         """
         if name in self._void:
             self._void.discard(name)
             return False
+        if self._reports:
+            return self._reported(name, past_ms, now_ms)
         position = next((mark.position for mark in self._marks if mark.name == name), None)
         if position is None or fate is MarkFate.CLEARED:
             return False
@@ -225,6 +245,23 @@ class Playback:
         self._proved = max(self._proved, position)
         if position > self._anchor:
             self._correct(position, now_ms)
+        self._forget_heard(now_ms)
+        return True
+
+    def _reported(self, name: str, past_ms: float, now_ms: float) -> bool:
+        """Take the ear's place in the leg's own words; the clock follows if it is off by more than jitter."""
+        if any(mark.name == name for mark in self._marks):
+            while self._passed is None or self._passed.name != name:
+                self._passed = self._marks.popleft()
+        if self._passed is None or self._passed.name != name:
+            return False
+        position = min(self._passed.position + int(past_ms * self._bytes_per_ms), self._end)
+        if position < self._proved:
+            return False
+        clock = self._anchor + (now_ms - self._anchor_ms) * self._bytes_per_ms
+        if abs(clock - position) > JITTER_SLACK_MS * self._bytes_per_ms:
+            self._anchor, self._anchor_ms = position, now_ms
+        self._proved = position
         self._forget_heard(now_ms)
         return True
 
@@ -284,7 +321,7 @@ class Playback:
 
     def all_proved(self, now_ms: float) -> bool:
         """Tell whether everything sent is known to be heard: by its last mark, or by the clock where marks are not."""
-        if self._marks_used:
+        if self._marks_used and not self._reports:
             return not self._marks and self.position(now_ms) >= self._end
         return self.position(now_ms) >= self._end
 
@@ -315,7 +352,9 @@ class Playback:
             tail.append(Stretch(piece.item_id, frame))
             item.run_sent = 0
         awaited = frozenset(mark.name for mark in self._marks if mark.position > position)
-        self._void.update(mark.name for mark in self._marks)
+        if not self._reports:
+            self._void.update(mark.name for mark in self._marks)
+        self._passed = None
         self._marks.clear()
         self._pieces.clear()
         self._end = self._anchor = self._proved = position

@@ -9,12 +9,20 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from gateway.bridge.call import Call
 from gateway.errors import Ending, Party
 
 Refusal = Literal["busy", "draining"]
+
+
+class Ends(Protocol):
+    """What can be told to end."""
+
+    def end(self, ending: Ending) -> None:
+        """End; the first reason counts."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,8 @@ class LiveCall:
     call_id: str
     since_s: float
     call: Call | None = None
+    held: Ends | None = None
+    """What ends it: the call, or a session that is none of ours to talk in."""
 
 
 class CallRegistry:
@@ -61,7 +71,11 @@ class CallRegistry:
 
     def holds(self, call_id: str, call: Call) -> None:
         """Name the call that sits in a slot."""
-        self._live[call_id] = LiveCall(call_id, self._live[call_id].since_s, call)
+        self._live[call_id] = LiveCall(call_id, self._live[call_id].since_s, call, call)
+
+    def keeps(self, call_id: str, held: Ends) -> None:
+        """Name what sits in a slot and is no call of ours: a program's own session."""
+        self._live[call_id] = LiveCall(call_id, self._live[call_id].since_s, held=held)
 
     @property
     def live(self) -> tuple[LiveCall, ...]:
@@ -77,8 +91,8 @@ class CallRegistry:
         except TimeoutError:
             left = self.live
             for live in left:
-                if live.call is not None:
-                    live.call.end(Ending(Party.GATEWAY, "drained"))
+                if live.held is not None:
+                    live.held.end(Ending(Party.GATEWAY, "drained"))
             try:
                 async with asyncio.timeout(10):
                     await self._empty.wait()

@@ -12,6 +12,7 @@ from gateway.bridge.context import Context
 from gateway.bridge.continuity import Continuity
 from gateway.bridge.disclosure import Disclosure
 from gateway.bridge.idle import IdleLadder
+from gateway.bridge.keeping import Keeping
 from gateway.bridge.listening import Listening
 from gateway.bridge.media import MediaChain
 from gateway.bridge.memory import Memory
@@ -59,8 +60,9 @@ class Rooms:
     ) -> None:
         self.playback = playback
         self.responses = Responses(out, cancels=plan.interruption == "gateway" and capabilities.cancels)
-        self.transcript = Transcript(redactor, out)
         self.memory = Memory()
+        self.keeping = Keeping(redactor, self.memory, out, deletes=capabilities.deletes_items)
+        self.transcript = Transcript(redactor, out, self.keeping)
         self.listening = Listening(
             media=media,
             tail=tail,

@@ -14,11 +14,13 @@ import structlog
 
 from gateway.audio.format import AudioFrame
 from gateway.bridge.commands import (
+    AddImage,
     AddMessage,
     AddToolCall,
     AnswerTool,
     CancelResponse,
     ClearInput,
+    CommitInput,
     DeleteItem,
     Respond,
     TruncateItem,
@@ -39,7 +41,18 @@ log = structlog.get_logger()
 READY_WITHIN_S: Final = 5.0
 """Time limit for an open session to take its set-up."""
 
-ToModel = Respond | CancelResponse | TruncateItem | DeleteItem | AddMessage | AddToolCall | AnswerTool | ClearInput
+ToModel = (
+    Respond
+    | CancelResponse
+    | TruncateItem
+    | DeleteItem
+    | AddMessage
+    | AddToolCall
+    | AnswerTool
+    | ClearInput
+    | CommitInput
+    | AddImage
+)
 
 
 class SessionOwner(Protocol):
@@ -122,6 +135,10 @@ class Sessions:
                 session.tool_result(tool_call_id, output, item_id)
             case ClearInput():
                 session.clear_input()
+            case CommitInput():
+                session.commit_input()
+            case AddImage(data_uri):
+                session.add_image(data_uri)
             case _:
                 assert_never(command)
 

@@ -157,7 +157,7 @@ class Speaker:
 
     # --- marks -----------------------------------------------------------------------------------------------------
 
-    def mark_returned(self, name: str, now_ms: float, fate: MarkFate) -> None:
+    def mark_returned(self, name: str, now_ms: float, fate: MarkFate, past_ms: float = 0.0) -> None:
         """Take a mark: it confirms a clear, or proves what was heard."""
         if name in self._awaited:
             self._awaited.discard(name)
@@ -165,7 +165,7 @@ class Speaker:
                 self._alarms.stop("clear")
                 took_ms = int(now_ms - self._clear_ms)
                 self._out.append(Write(ClearConfirmed(at_ms=int(now_ms), took_ms=took_ms, repeats=self._repeats)))
-        self._playback.mark_returned(name, now_ms, fate)
+        self._playback.mark_returned(name, now_ms, fate, past_ms)
 
     def clear_unconfirmed(self, now_ms: float) -> None:
         """Tell the carrier once more; called when ``clear`` rings."""

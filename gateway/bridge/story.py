@@ -32,17 +32,21 @@ class Story:
         self._transcription_cost = Decimal(0)
         self._cost = Decimal(0)
         self._turns: dict[str, int] = {}
+        self._steps: dict[str, str] = {}
         """The turns of responses that are not done, by response id."""
         self._reported = 0
         self._unreported = 0
 
-    def response_started(self, response_id: str, turn: int) -> None:
-        """Note to which turn a response belongs; it ends, perhaps, in the caller's next one."""
+    def response_started(self, response_id: str, turn: int, step: str | None = None) -> None:
+        """Note to which turn, and step, a response belongs; it ends, perhaps, in the caller's next one."""
         self._turns[response_id] = turn
+        if step is not None:
+            self._steps[response_id] = step
 
     def response_done(self, event: ResponseDone, now_ms: float, turn: int) -> TokensUsed | None:
         """Enter what a response used; None if the endpoint does not say. ``turn`` is now's, if its own is unknown."""
         turn = self._turns.pop(event.response_id, turn)
+        step = self._steps.pop(event.response_id, None)
         usage = event.usage
         if usage is None:
             self._unreported += event.status is not ResponseStatus.FAILED
@@ -56,6 +60,7 @@ class Story:
         return TokensUsed(
             at_ms=int(now_ms),
             turn=turn,
+            step=None if step is None else Label(step),
             input_text=usage.input_text,
             input_audio=usage.input_audio,
             cached_text=usage.cached_text,

@@ -13,14 +13,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from gateway.bridge.commands import Command, Write
+from gateway.bridge.keeping import Keeping
 from gateway.bridge.responses import Purpose
 from gateway.contracts.record import AgentSpoke, CallerSpoke
 from gateway.contracts.text import Label, RedactedText
 from gateway.privacy.redactor import Redactor, joined
 
-_ANSWERS: Final = frozenset(
-    {Purpose.ANSWER, Purpose.FILLER, Purpose.GOODBYE, Purpose.ANNOUNCEMENT, Purpose.PROMPT}
-)
+_ANSWERS: Final = frozenset({Purpose.ANSWER, Purpose.FILLER, Purpose.GOODBYE, Purpose.ANNOUNCEMENT, Purpose.PROMPT})
 
 
 _MS_PER_CHARACTER: Final = 65.0
@@ -39,6 +38,8 @@ class Utterance:
     started_ms: float
     stopped_ms: float | None = None
     text: str = ""
+    written: bool = False
+    """Its words are final, not only those that came so far."""
 
 
 @dataclass(slots=True)
@@ -86,9 +87,11 @@ class Transcript:
     Args:
         redactor: the call's redactor; nothing leaves but through it.
         out: where records go.
+        keeping: told of everything that is said, so that the recording holds nothing which was masked.
     """
 
-    def __init__(self, redactor: Redactor, out: list[Command]) -> None:
+    def __init__(self, redactor: Redactor, out: list[Command], keeping: Keeping) -> None:
+        self._keeping = keeping
         self._redactor = redactor
         self._out = out
         self._utterances: dict[str, Utterance] = {}
@@ -97,6 +100,9 @@ class Transcript:
         self._spoken_characters = 0
         self._waiting: dict[str, CallerSpoke | AgentSpoke] = {}
         """Records whose text ends in digits that are not decided yet: the next turn may make them a card number."""
+        self._unwritten: set[str] = set()
+        """Which of them nobody wrote down to the end."""
+        self._now_ms = 0.0
         redactor.on_late = self._late
         self.turn = 0
         self.latencies_ms: list[float] = []
@@ -107,6 +113,7 @@ class Transcript:
         """Open an utterance and with it a turn."""
         self.turn += 1
         utterance = self._utterances[item_id] = Utterance(item_id, self.turn, at_ms)
+        self._keeping.began(item_id, at_ms)
         return utterance
 
     def utterance(self, item_id: str) -> Utterance | None:
@@ -117,10 +124,15 @@ class Transcript:
         """Tell whether words are still to come of something that the caller finished saying after ``since_ms``."""
         return any(one.stopped_ms is not None and one.stopped_ms > since_ms for one in self._utterances.values())
 
+    def awaits(self, utterance: Utterance, now_ms: float) -> None:
+        """The caller has finished an utterance; its words are waited for from now on."""
+        self._keeping.stopped(utterance.item_id, now_ms)
+
     def withdraw(self, utterance: Utterance) -> None:
         """Take an utterance and its turn back: another session will hear it as if for the first time."""
         if self._utterances.pop(utterance.item_id, None) is not None:
             self.turn -= 1
+            self._keeping.withdrawn(utterance.item_id)
 
     def caller_text(self, item_id: str, text: str, *, final: bool, now_ms: float) -> None:
         """Take a piece of the caller's words, or with ``final`` all of them, and write the utterance."""
@@ -132,7 +144,7 @@ class Transcript:
         if not final:
             utterance.text += text
             return
-        utterance.text = text
+        utterance.text, utterance.written = text, True
         self._write_utterance(utterance)
 
     def caller_text_failed(self, item_id: str) -> None:
@@ -150,7 +162,7 @@ class Transcript:
         if utterance.text:
             text = self._redactor.said(utterance.item_id, "caller", utterance.text, at_ms, stopped or at_ms)
         record = CallerSpoke(at_ms=at_ms, turn=utterance.turn, stopped_ms=stopped, text=text, failed=failed)
-        self._write(utterance.item_id, record)
+        self._write(utterance.item_id, record, written=utterance.written)
 
     # --- the model -------------------------------------------------------------------------------------------------
 
@@ -178,6 +190,7 @@ class Transcript:
         """
         item.started_ms = plays_ms
         item.turn = self.turn
+        self._keeping.began(item.item_id, plays_ms)
         if caller_stopped_ms is not None and item.purpose in _ANSWERS:
             item.latency_ms = sent_ms - caller_stopped_ms
             self.latencies_ms.append(item.latency_ms)
@@ -190,6 +203,7 @@ class Transcript:
             self._spoken_ms += item.received_ms
             self._spoken_characters += len(item.text)
         if item.started_ms is None or heard_ms == 0:
+            self._keeping.forgotten(item.item_id)
             return
         at_ms = int(item.started_ms)
         record = AgentSpoke(
@@ -202,7 +216,7 @@ class Transcript:
             latency_ms=None if item.latency_ms is None else int(item.latency_ms),
             purpose=Label(item.purpose),
         )
-        self._write(item.item_id, record)
+        self._write(item.item_id, record, written=bool(item.text))
 
     def break_off(self, item: Item) -> None:
         """No more of an item will come: its words, which run ahead of its sound, end where the sound does, about."""
@@ -214,6 +228,7 @@ class Transcript:
     def forget(self, item_id: str) -> None:
         """Drop an item of which nothing was ever sent to the caller."""
         self._items.pop(item_id, None)
+        self._keeping.forgotten(item_id)
 
     def finish(self) -> list[Utterance]:
         """Write what is still open of the caller and return it: no more of its words will come."""
@@ -224,8 +239,10 @@ class Transcript:
 
     # --- what can no longer change ---------------------------------------------------------------------------------
 
-    def _write(self, turn_id: str, record: CallerSpoke | AgentSpoke) -> None:
+    def _write(self, turn_id: str, record: CallerSpoke | AgentSpoke, *, written: bool) -> None:
         self._waiting[turn_id] = record
+        if not written:
+            self._unwritten.add(turn_id)
         self._write_decided()
 
     def _late(self, turn_id: str, text: RedactedText) -> None:
@@ -236,7 +253,16 @@ class Transcript:
 
     def _write_decided(self) -> None:
         for turn_id in [turn_id for turn_id in self._waiting if not self._redactor.waits(turn_id)]:
-            self._out.append(Write(self._waiting.pop(turn_id)))
+            record = self._waiting.pop(turn_id)
+            self._out.append(Write(record))
+            self._keeping.decided(turn_id, record.at_ms, self._ended_ms(record), words=turn_id not in self._unwritten)
+            self._unwritten.discard(turn_id)
+
+    def _ended_ms(self, record: CallerSpoke | AgentSpoke) -> float:
+        """Return when something had been said; an item that was held and went on took longer than it sounded."""
+        if isinstance(record, AgentSpoke):
+            return max(record.at_ms + record.heard_ms, self._now_ms)
+        return self._now_ms if record.stopped_ms is None else record.stopped_ms
 
     @property
     def undecided_until_ms(self) -> float | None:
@@ -245,6 +271,7 @@ class Transcript:
 
     def decide(self, now_ms: float) -> None:
         """Write what has waited long enough for the next turn."""
+        self._now_ms = now_ms
         if self._waiting:
             self._redactor.tick(int(now_ms))
             self._write_decided()

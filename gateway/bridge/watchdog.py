@@ -36,7 +36,8 @@ class Watchdog:
         """What is waited for is only what was asked for, and not an answer to the caller."""
         self.on_duty: Callable[[], bool] = lambda: True
         """Whether an answer of the model's own is owed at all; in a flow, only inside a talk."""
-        self.give_up = self._apologise
+        self.give_up: Callable[[float], None] = self._apologise
+        """What happens when no answer comes after two tries."""
 
     def _apologise(self, now_ms: float) -> None:
         self._closing.apologise(self._apology, Ending(Party.MODEL, "no_answer", ok=False), now_ms)

@@ -96,6 +96,8 @@ class ModelCapabilities:
     semantic_vad: bool = True
     out_of_band: bool = True
     """Answers beside the conversation (``conversation: none``)."""
+    commits: bool = False
+    """Takes the audio so far as a turn on demand, with turn detection off."""
     renews: bool = False
     lacks: frozenset[str] = frozenset()
     """Settings that it has not, by name: ``speed``, ``transcription.keywords``, ``vad.threshold``; not sent."""
@@ -197,6 +199,21 @@ class CallerTranscript:
 
     def __repr__(self) -> str:
         return f"CallerTranscript({self.item_id}, {len(self.text)} characters, final={self.final})"
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSegment:
+    """A stretch of what was said that a transcriber tells apart by its speaker; times are within the item's audio."""
+
+    item_id: str
+    text: str
+    speaker: str
+    """The transcriber's own name for who speaks, such as ``A``."""
+    start_ms: int
+    end_ms: int
+
+    def __repr__(self) -> str:
+        return f"CallerSegment({self.item_id}, {len(self.text)} characters, {self.start_ms}-{self.end_ms} ms)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +349,7 @@ ModelEvent = (
     | SpeechStopped
     | UtteranceCommitted
     | CallerTranscript
+    | CallerSegment
     | CallerTranscriptFailed
     | ResponseStarted
     | ItemAudio
@@ -394,12 +412,12 @@ class ModelSession(Protocol):
         """Forget caller audio that is not yet an item."""
         ...
 
-    def commit_input(self) -> None:
-        """Make an item of the caller audio so far; for sessions without turn detection."""
-        ...
-
     def add_image(self, data_uri: str) -> None:
         """Add a picture of the caller's at the conversation's end; nothing happens where ``lacks`` has ``images``."""
+        ...
+
+    def commit_input(self) -> None:
+        """Make an item of the caller audio so far, where ``capabilities.commits``; by itself it brings no answer."""
         ...
 
     def respond(self, request: ResponseRequest) -> None:

@@ -169,6 +169,8 @@ class TokensUsed(Record, frozen=True, kw_only=True, tag="tokens_used"):
 
     turn: int
     """The turn in which the response began."""
+    step: Label | None = None
+    """The flow's step that it was made for; None where no flow runs."""
     input_text: int
     input_audio: int
     cached_text: int

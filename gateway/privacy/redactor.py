@@ -4,36 +4,50 @@ One :class:`Redactor` per call, shared by both roles. Words come in by turn, as 
 the call, and can't be taken back. Any way of cutting a turn into deltas gives the same text in the end.
 
 It fails closed: if anything goes wrong inside, :data:`FAILED` leaves in place of the text, and the failure is counted.
-An operator's own redactor (``privacy.redactor`` in the settings) runs after ours and can only remove more.
 """
 
 from __future__ import annotations
 
-import importlib
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final, Literal
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from gateway.contracts.mint import mint
 from gateway.contracts.text import RedactedText
-from gateway.errors import ConfigurationError
-from gateway.privacy.pan import CardScanner
-
-Role = Literal["caller", "agent", "tool"]
-"""Whose words they are."""
-
-CustomRedactor = Callable[[str, Role], str]
-"""Takes a text that ours has been through and the role; returns the same or a shorter text, at once."""
+from gateway.privacy.judge import Hit, Kind
+from gateway.privacy.memory import Memory, Role
+from gateway.privacy.patterns import Pattern, PatternStream
+from gateway.privacy.run import Carry
+from gateway.privacy.spotting import looks_like_card, may_hold_secret
+from gateway.privacy.stream import TurnStream
 
 FAILED: Final = "[REDACTION FAILED]"
 """Stands for text that could not be redacted, and so did not leave."""
 
-CUSTOM_LIMIT_MS: Final = 50.0
-"""A custom redactor runs on the event loop: an answer that took longer is not used."""
+PAUSE_MS: Final = 2_000
+"""After so much silence within a turn, the number that was being said is decided."""
 
+CARRY_MS: Final = 10_000
+"""So long digits that a turn left undecided wait for the role's next one; then they are masked."""
+
+_MARK: Final = re.compile(r"\[[A-Z][A-Z _]{0,30}\]|[*#_\u2022\u2588\u2026]+")
 _WITHHELD: Final = frozenset({"", "anonymous", "private", "restricted", "unavailable", "unknown", "withheld"})
 _NOTHING: Final = mint("")
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A stretch of a turn that was masked, so that its sound can be silenced, too. It holds no text."""
+
+    turn_id: str
+    role: Role
+    kind: Kind
+    start_char: int
+    """Its first character in the turn's text as it was fed; ``end_char`` is behind its last."""
+    end_char: int
+    audio_ms: int
+    """When its first digit was said, as far as the deltas told."""
 
 
 @dataclass(slots=True)
@@ -41,7 +55,15 @@ class RedactionCounts:
     """What a redactor did, in numbers; never in words."""
 
     cards: int = 0
-    """Card numbers masked."""
+    """Card numbers, and pieces of them, that were masked."""
+    codes: int = 0
+    """Security codes, expiry dates and PINs that were masked."""
+    patterns: int = 0
+    """What the operator's own patterns masked."""
+    holds: int = 0
+    """Turns that ended with digits which waited for the next one."""
+    timeouts: int = 0
+    """Digits that were masked because they waited too long."""
     failures: int = 0
     """Texts that were withheld because redaction failed."""
 
@@ -51,10 +73,9 @@ class _Turn:
     """One turn that is being spoken."""
 
     role: Role
-    scanner: CardScanner
-    heard_ms: int = 0
-    withheld: list[str] = field(default_factory=list)
-    """What waits for the turn's end because a custom redactor wants to see the turn whole."""
+    stream: TurnStream
+    patterns: PatternStream | None
+    audio_ms: int = 0
     failed: bool = False
 
 
@@ -62,126 +83,256 @@ class Redactor:
     """Redacts one call's text, both roles; state is kept by turn, several may be open at once.
 
     Args:
-        custom: an operator's redactor that runs after ours (:func:`load_custom`). It sees turns whole, so with one
-            nothing of a turn leaves before :meth:`end`.
-        shortest_card: digits of the shortest card number to look for, 12 or 13.
-        now_ms: monotonic milliseconds, to time the custom redactor.
+        patterns: what else is to be masked (``privacy.patterns`` in the settings).
+        on_masked: told of every stretch that is masked, as soon as that is decided.
+        on_late: given what a turn that has ended left undecided, with that turn's id, once it is decided. Without it
+            such text comes at the front of what the role's next turn returns, or with :meth:`tick` or :meth:`close`.
 
     """
 
     def __init__(
         self,
-        custom: CustomRedactor | None = None,
+        patterns: Sequence[Pattern] = (),
         *,
-        shortest_card: int = 13,
-        now_ms: Callable[[], float] = lambda: time.monotonic_ns() / 1e6,
+        on_masked: Callable[[Masked], None] | None = None,
+        on_late: Callable[[str, RedactedText], None] | None = None,
     ) -> None:
-        self._custom = custom
-        self._shortest_card = shortest_card
-        self._now_ms = now_ms
-        self._turns: dict[str, _Turn] = {}
+        self.on_masked = on_masked
+        self.on_late = on_late
         self.counts = RedactionCounts()
+        self._regexes = tuple(pattern for pattern in patterns if pattern.regex is not None)
+        self._digit_patterns = tuple(pattern for pattern in patterns if pattern.regex is None)
+        self._memory = Memory()
+        self._turns: dict[str, _Turn] = {}
+        self._carried: dict[Role, Carry] = {}
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._turns)} open turns, {self.counts})"
+
+    # --- the talk, by turn -----------------------------------------------------------------------------------------
 
     def open(self, turn_id: str, role: Role) -> None:
         """Begin a turn; one that is open already goes on."""
         if turn_id not in self._turns:
-            self._turns[turn_id] = _Turn(role, CardScanner(self._shortest_card))
+            self._begin(turn_id, role)
 
     def feed(self, turn_id: str, role: Role, delta: str, audio_ms: int = 0) -> RedactedText:
         """Return what may leave now that a turn has grown by ``delta``; opens the turn if need be.
 
-        ``audio_ms`` is where in the call's audio the delta was said, 0 if unknown. At most
-        ``pan.MAX_HELD_CHARS`` characters, digits and what stands between them, are held back.
+        ``audio_ms`` is where in the call's audio the delta was said; what was asked later in the call does not count
+        for it. 0 everywhere means: in the order in which it is fed.
         """
-        self.open(turn_id, role)
-        turn = self._turns[turn_id]
-        turn.heard_ms = max(turn.heard_ms, audio_ms)
-        return self._advance(turn, lambda: turn.scanner.feed(delta))
-
-    def end(self, turn_id: str) -> RedactedText:
-        """Return what was held back of a turn, decided; empty if no such turn is open."""
-        turn = self._turns.pop(turn_id, None)
-        if turn is None:
+        turn = self._turns.get(turn_id) or self._begin(turn_id, role)
+        if turn.failed:
             return _NOTHING
-        rest = self._advance(turn, turn.scanner.end)
-        self.counts.cards += turn.scanner.found
-        if self._custom is None or turn.failed:
-            return rest
-        return self._refine("".join(turn.withheld), turn.role)
+        turn.audio_ms = max(turn.audio_ms, audio_ms)
+        try:
+            text = turn.stream.feed(delta, audio_ms)
+            if turn.patterns is not None or turn.stream.outlet.late:
+                text = self._after(turn, text)
+        except Exception:  # noqa: BLE001 - fail closed, whatever it was; the exception may quote the text, so it stays here
+            return self._fail(turn)
+        return mint(text) if text else _NOTHING
+
+    def end_turn(self, turn_id: str, audio_ms: int = 0) -> RedactedText:
+        """Return what was held back of a turn, decided; empty if no such turn is open.
+
+        Seven or more digits that may yet become a card number wait for the role's next turn (:meth:`waits`).
+        """
+        return self._end(turn_id, audio_ms, may_carry=True)
+
+    def said(self, turn_id: str, role: Role, text: str, from_ms: int, to_ms: int) -> RedactedText:
+        """Return what may leave of a turn that is over: :meth:`feed` and :meth:`end_turn` in one.
+
+        It was said from ``from_ms`` to ``to_ms`` in the call's audio.
+        """
+        return joined(self.feed(turn_id, role, text, from_ms), self.end_turn(turn_id, to_ms))
+
+    def waits(self, turn_id: str) -> bool:
+        """Return whether a turn that ended has digits which are not decided yet."""
+        return any(piece.turn_id == turn_id for carry in self._carried.values() for piece in carry.pieces)
+
+    @property
+    def next_decision_ms(self) -> int | None:
+        """When :meth:`tick` masks what waits for a next turn, in the call's audio; None: nothing waits."""
+        return min((carry.since_ms + CARRY_MS for carry in self._carried.values()), default=None)
+
+    def tick(self, audio_ms: int) -> dict[str, RedactedText]:
+        """Return by turn what the time decides: call it every second or so with the time in the call's audio.
+
+        A number in an open turn is decided after two seconds of silence; digits that wait for the next turn are masked
+        after ten.
+        """
+        freed: dict[str, RedactedText] = {}
+        for turn_id, turn in self._turns.items():
+            said_ms = turn.stream.last_digit_ms
+            if turn.failed or said_ms is None or audio_ms - said_ms < PAUSE_MS:
+                continue
+            try:
+                freed[turn_id] = mint(self._after(turn, turn.stream.pause(mask=audio_ms - said_ms >= CARRY_MS)))
+            except Exception:  # noqa: BLE001 - fail closed, as in feed
+                freed[turn_id] = self._fail(turn)
+        for role, carry in list(self._carried.items()):
+            if audio_ms - carry.since_ms >= CARRY_MS:
+                del self._carried[role]
+                self.counts.timeouts += 1
+                freed |= self._give_up(carry, mask=True)
+        return {turn_id: text for turn_id, text in freed.items() if text}
+
+    def close(self) -> dict[str, RedactedText]:
+        """Return by turn all that is still held back, decided: the call is over, and its memory is dropped."""
+        rest = {turn_id: self._end(turn_id, 0, may_carry=False) for turn_id in list(self._turns)}
+        for carry in self._carried.values():
+            rest |= self._give_up(carry, mask=False)
+        self._carried.clear()
+        self._memory = Memory()
+        return {turn_id: text for turn_id, text in rest.items() if text}
+
+    # --- texts by themselves ---------------------------------------------------------------------------------------
 
     def whole(self, role: Role, text: str) -> RedactedText:
-        """Return a text that is complete in itself: a name, an id, a tool's arguments or answer."""
-        turn = _Turn(role, CardScanner(self._shortest_card))
-        redacted = self._advance(turn, lambda: turn.scanner.feed(text) + turn.scanner.end())
-        self.counts.cards += turn.scanner.found
-        if self._custom is None or turn.failed:
-            return redacted
-        return self._refine("".join(turn.withheld), role)
+        """Return a text that is complete in itself: a name, an id, a tool's arguments or answer.
+
+        Card numbers that were masked in the talk are known in it, too; what the talk is about does not count.
+        """
+        turn = self._turn("", role, talk=False)
+        try:
+            clean = turn.stream.feed(text, 0) + turn.stream.end("", 0, may_carry=False)[0]
+            if turn.patterns is not None:
+                clean = self._after(turn, clean, over=True)
+        except Exception:  # noqa: BLE001 - fail closed, as in feed
+            return self._fail(turn)
+        return mint(clean)
+
+    def without_cards(self, text: str) -> str:
+        """Return a text that stays inside the call, such as a tool's arguments, without card data.
+
+        It is still raw: no pattern of the operator's is applied, for a tool may need what records may not hold.
+        """
+        return Redactor().whole("tool", text).text if looks_like_card(text) else text
 
     def shorten_number(self, number: str) -> RedactedText:
         """Return a telephone number or SIP address as ``…1234``; see :func:`shorten_number`."""
         return shorten_number(number)
 
-    def _advance(self, turn: _Turn, scan: Callable[[], str]) -> RedactedText:
-        """Return what a scan lets go. After a failure nothing more of the turn leaves: where it stood is unknown."""
-        if turn.failed:
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _begin(self, turn_id: str, role: Role) -> _Turn:
+        turn = self._turns[turn_id] = self._turn(turn_id, role, talk=True)
+        carry = self._carried.pop(role, None)
+        if carry is not None:
+            turn.stream.adopt(carry)
+        return turn
+
+    def _turn(self, turn_id: str, role: Role, *, talk: bool) -> _Turn:
+        def masked(hit: Hit, at_ms: int) -> None:
+            self._count(hit)
+            if self.on_masked is None:
+                return
+            for piece in stream.outlet.origins(hit.start, min(hit.end, 0)):
+                end = piece.start + piece.length
+                self.on_masked(Masked(piece.turn_id, role, hit.kind, piece.start, end, at_ms))
+            if hit.end > 0:
+                self.on_masked(Masked(turn_id, role, hit.kind, max(hit.start, 0), hit.end, at_ms))
+
+        stream = TurnStream(role, self._memory, masked, talk=talk, patterns=self._digit_patterns)
+        return _Turn(role, stream, PatternStream(self._regexes, masked) if self._regexes else None)
+
+    def _count(self, hit: Hit) -> None:
+        match hit.kind:
+            case "pan":
+                self.counts.cards += 1
+            case "pattern":
+                self.counts.patterns += 1
+            case _:
+                self.counts.codes += 1
+
+    def _after(self, turn: _Turn, text: str, *, over: bool = False) -> str:
+        """Return a turn's text after the operator's patterns, with what was late at its front or handed over."""
+        if turn.patterns is not None:
+            text = turn.patterns.feed(text, turn.stream.outlet.start, turn.audio_ms)
+            if over:
+                text += turn.patterns.end(turn.audio_ms)
+        if not turn.stream.outlet.late:
+            return text
+        late = [(turn_id, self._late(piece)) for turn_id, piece in turn.stream.outlet.late]
+        turn.stream.outlet.late.clear()
+        if self.on_late is None:
+            return "".join(piece for _, piece in late) + text
+        for turn_id, piece in late:
+            self.on_late(turn_id, mint(piece))
+        return text
+
+    def _late(self, text: str) -> str:
+        """Return late text after the operator's patterns; it is too short for them to need a stream."""
+        if not self._regexes:
+            return text
+        patterns = PatternStream(self._regexes, lambda hit, _: self._count(hit))
+        return patterns.feed(text, len(text), 0) + patterns.end(0)
+
+    def _end(self, turn_id: str, audio_ms: int, *, may_carry: bool) -> RedactedText:
+        turn = self._turns.pop(turn_id, None)
+        if turn is None or turn.failed:
             return _NOTHING
         try:
-            text = scan()
-        except Exception:  # noqa: BLE001 - fail closed, whatever it was; the exception may quote the text, so it stays here
+            turn.audio_ms = max(turn.audio_ms, audio_ms)
+            text, carry = turn.stream.end(turn_id, audio_ms, may_carry=may_carry)
+            if carry is not None:
+                self.counts.holds += 1
+                older = self._carried.pop(turn.role, None)
+                self._carried[turn.role] = carry
+                if older is not None:
+                    text = "".join(str(late) for late in self._give_up(older, mask=True).values()) + text
+            return mint(self._after(turn, text, over=True))
+        except Exception:  # noqa: BLE001 - fail closed, as in feed
             return self._fail(turn)
-        if self._custom is not None:
-            turn.withheld.append(text)
-            return _NOTHING
-        return mint(text)
 
-    def _refine(self, text: str, role: Role) -> RedactedText:
-        """Return what the custom redactor makes of a text, if it was quick and only took away."""
-        assert self._custom is not None
-        began_ms = self._now_ms()
-        try:
-            refined: object = self._custom(text, role)
-            took_ms = self._now_ms() - began_ms
-            if not isinstance(refined, str) or len(refined) > len(text) or took_ms > CUSTOM_LIMIT_MS:
-                return self._fail()
-            # Taking words away can bring digits together that stood apart.
-            scanner = CardScanner(self._shortest_card)
-            text = scanner.feed(refined) + scanner.end()
-            self.counts.cards += scanner.found
-        except Exception:  # noqa: BLE001 - fail closed: it is a stranger's code, and its exception may quote the text
-            return self._fail()
-        return mint(text)
+    def _give_up(self, carry: Carry, *, mask: bool) -> dict[str, RedactedText]:
+        """Let go of what waited in vain: as it was said, or masked from its first digit to its last.
 
-    def _fail(self, turn: _Turn | None = None) -> RedactedText:
-        if turn is not None:
-            turn.failed = True
-            turn.withheld.clear()
+        Goes to ``on_late`` if there is one; else it is returned by turn.
+        """
+        turn = self._turn(carry.pieces[-1].turn_id, carry.role, talk=True)
+        turn.stream.adopt(carry)
+        turn.stream.give_up(mask=mask)
+        texts: dict[str, str] = {}
+        for turn_id, piece in turn.stream.outlet.late:
+            texts[turn_id] = texts.get(turn_id, "") + self._late(piece)
+        freed = {turn_id: mint(text) for turn_id, text in texts.items() if text}
+        if self.on_late is None:
+            return freed
+        for turn_id, text in freed.items():
+            self.on_late(turn_id, text)
+        return {}
+
+    def _fail(self, turn: _Turn) -> RedactedText:
+        turn.failed = True
         self.counts.failures += 1
         return mint(FAILED)
 
 
-def load_custom(name: str) -> CustomRedactor:
-    """Return the redactor that ``privacy.redactor`` names as ``package.module:callable``.
+def joined(*texts: RedactedText | None) -> RedactedText:
+    """Return pieces of one turn, in the order in which they left, as one text."""
+    return mint("".join(text.text for text in texts if text is not None))
 
-    Raises:
-        ConfigurationError: the name has another form, or there is nothing to call under it.
 
+def withheld_text() -> RedactedText:
+    """Return the mark that stands for a text which was withheld."""
+    return mint(FAILED)
+
+
+def refined_text(text: RedactedText, made: object) -> RedactedText | None:
+    """Return what an operator's redactor made of a text, if all it did was to take away; else ``None``.
+
+    It may leave characters out and put marks in their place (``[WORDS]``, ``***``), and the whole may not get longer.
+    What it made is redacted again: leaving out can bring digits together that stood apiece.
     """
-    module_name, colon, attribute = name.partition(":")
-    if not (colon and module_name and attribute):
-        raise ConfigurationError(f"privacy.redactor: {name!r} is not of the form package.module:callable")
-    try:
-        found: object = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ConfigurationError(
-            f"privacy.redactor: module {module_name!r} can't be imported ({error}); install it or mend the name"
-        ) from error
-    for part in attribute.split("."):
-        found = getattr(found, part, None)
-    if not callable(found):
-        raise ConfigurationError(f"privacy.redactor: {attribute!r} in module {module_name!r} is not something to call")
-    custom: CustomRedactor = found
-    return custom
+    if not isinstance(made, str) or len(made) > len(text):
+        return None
+    left = iter(text.text)
+    if not all(character in left for character in _MARK.sub("", made) if not character.isspace()):
+        return None
+    return Redactor().whole("tool", made)
 
 
 def shorten_number(number: str) -> RedactedText:
@@ -198,4 +349,4 @@ def shorten_number(number: str) -> RedactedText:
 
 def log_redactor(text: str) -> RedactedText:
     """Return a text as the log may have it: the last wall, behind all others. It fails closed, too."""
-    return Redactor().whole("tool", text)
+    return Redactor().whole("tool", text) if may_hold_secret(text) else mint(text)

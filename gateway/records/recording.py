@@ -1,7 +1,9 @@
 """A call as a stereo WAV file: left what came from the caller, right what the caller **heard**.
 
 Audio is placed on a time line in memory (:mod:`gateway.records.track`) and written some seconds later by a thread, so
-that a cleared playout can still be cut off and a card number still be silenced before it ever reaches a disk.
+that a cleared playout can still be cut off and a card number still be silenced before it ever reaches a disk. What was
+said is held back for longer (:meth:`Recorder.hold`), until its words are known and nothing in them was masked. Tones of
+keys are taken out of both sides on their way to the file (:mod:`gateway.audio.tone_guard`).
 
 **Left.** Frames arrive with jitter, and following each arrival time would cut speech into gaps and clicks. So a frame
 goes right behind the one before it, unless it is more than 60 ms later than that: then it was lost or late and silence
@@ -19,9 +21,11 @@ from typing import Final, NamedTuple
 
 from gateway.audio.format import AudioFormat, AudioFrame, Encoding
 from gateway.audio.resample import Resampler
+from gateway.audio.tone_guard import ToneGuard
 from gateway.audio.transcode import Transcoder
 from gateway.audio.wav import WavWriter, interleave
 from gateway.records.backlog import Backlog
+from gateway.records.encryption import Key, SealedFile
 from gateway.records.track import Stretch, Track, filled
 
 RATE_HZ: Final = 8000
@@ -56,6 +60,8 @@ class Recorder:
         from_caller: format of the caller's frames.
         to_caller: format of the frames to the caller.
         write_behind_ms: how long audio stays in memory, in milliseconds.
+        card_protection: take tones of keys out of both sides.
+        key: seals the file (:mod:`gateway.records.encryption`); None writes a plain WAV file.
 
     """
 
@@ -66,6 +72,8 @@ class Recorder:
         to_caller: AudioFormat,
         *,
         write_behind_ms: int = WRITE_BEHIND_MS,
+        card_protection: bool = True,
+        key: Key | None = None,
     ) -> None:
         self.path = path
         self.refused_frames = 0
@@ -78,7 +86,8 @@ class Recorder:
         self._written_ms = 0
         self._now_ms = 0.0
         self._closed = False
-        self._file = _File(path, from_caller, to_caller)
+        self._holds: dict[str, float] = {}
+        self._file = _File(path, (_Side(from_caller, card_protection), _Side(to_caller, card_protection)), key)
         self._backlog: Backlog[_Job] = Backlog("recording", self._file.work, limit=10_000, gathered=True)
 
     @property
@@ -118,6 +127,14 @@ class Recorder:
         if at_ms < self._written_ms:  # far later than any clear: take it from the disk
             self._backlog.put(_Blank(at_ms, self._written_ms, right_only=True))
         self._advance(at_ms)
+
+    def hold(self, name: str, from_ms: float) -> None:
+        """Write nothing from ``from_ms`` on before :meth:`let_go` of that name, or the end; again moves it."""
+        self._holds[name] = from_ms
+
+    def let_go(self, name: str) -> None:
+        """Write what was held under that name when its time comes; nothing happens if there is nothing."""
+        self._holds.pop(name, None)
 
     def silence(self, start_ms: float, end_ms: float) -> None:
         """Silence both sides between two times, in memory and on the disk: what was said there must not be kept."""
@@ -172,8 +189,9 @@ class Recorder:
         if self._closed or now_ms <= self._now_ms:
             return
         self._now_ms = now_ms
-        if now_ms - self._written_ms >= self._write_behind_ms + WRITE_EVERY_MS:
-            self._write(int(now_ms) - self._write_behind_ms)
+        until_ms = min(now_ms - self._write_behind_ms, *self._holds.values(), now_ms)
+        if until_ms - self._written_ms >= WRITE_EVERY_MS:
+            self._write(int(until_ms))
 
     def _write(self, until_ms: int) -> None:
         until_ms = max(until_ms, self._written_ms)
@@ -209,14 +227,15 @@ _Job = _Write | _Blank | _Close
 
 
 class _Side:
-    """One channel on its way to the file: decoded, at 8 kHz, in time with its source."""
+    """One channel on its way to the file: decoded, at 8 kHz, in time with its source, without tones of keys."""
 
-    def __init__(self, format: AudioFormat) -> None:
+    def __init__(self, format: AudioFormat, without_tones: bool) -> None:
         self.format = format
         self.ready = bytearray()
         self._to_linear = Transcoder(format, AudioFormat(Encoding.PCM16, format.rate_hz))
         self._resampler = Resampler(format.rate_hz, RATE_HZ)
         self._early_bytes = 2 * self._resampler.delay_samples
+        self._guard = ToneGuard() if without_tones else None
 
     def write(self, stretches: list[Stretch], start_ms: int, end_ms: int) -> None:
         first, last = (round(at_ms * self.format.rate_hz / 1000) for at_ms in (start_ms, end_ms))
@@ -224,20 +243,31 @@ class _Side:
 
     def finish(self) -> None:
         self._keep(self._resampler.flush())
+        if self._guard is not None:
+            self.ready += self._guard.flush()
+
+    def blank(self, first: int, last: int) -> None:
+        """Silence samples that are not in the file yet, counted from its end."""
+        waiting = len(self.ready) // 2
+        start, end = (2 * min(max(0, at), waiting) for at in (first, last))
+        self.ready[start:end] = bytes(end - start)
+        if self._guard is not None:
+            self._guard.blank(first - waiting, last - waiting)
 
     def _keep(self, pcm: bytes) -> None:
         """Leave out the filter's delay at the very start, so that both channels keep the time of their source."""
         early = min(self._early_bytes, len(pcm))
         self._early_bytes -= early
-        self.ready += pcm[early:]
+        self.ready += pcm[early:] if self._guard is None else self._guard.push(pcm[early:])
 
 
 class _File:
     """The writing thread's part: everything that decodes, resamples or touches the disk."""
 
-    def __init__(self, path: Path, from_caller: AudioFormat, to_caller: AudioFormat) -> None:
+    def __init__(self, path: Path, sides: tuple[_Side, _Side], key: Key | None) -> None:
         self._path = path
-        self._sides = (_Side(from_caller), _Side(to_caller))
+        self._sides = sides
+        self._key = key
         self._wav: WavWriter | None = None
         self._broken = False
 
@@ -247,7 +277,8 @@ class _File:
             return
         try:
             if self._wav is None:
-                self._wav = WavWriter(self._path, RATE_HZ, channels=2)
+                sealed = None if self._key is None else SealedFile.create(self._path, self._key)
+                self._wav = WavWriter(self._path, RATE_HZ, channels=2, file=sealed)
             for job in jobs:
                 self._do(job, self._wav)
         except (OSError, ValueError):
@@ -294,5 +325,4 @@ class _File:
                 kept[0::4], kept[1::4] = left[0::4], left[1::4]
             wav.overwrite(frame, bytes(kept))
         for side in blanked:
-            start, end = (2 * min(max(0, frame - wav.frames), len(side.ready) // 2) for frame in (first, last))
-            side.ready[start:end] = bytes(end - start)
+            side.blank(first - wav.frames, last - wav.frames)

@@ -1,9 +1,11 @@
 """Where calls are kept, who may look, and for how long.
 
     data_dir/                      0700, ours
+    ├── calls.sqlite               the call store, unless it is elsewhere
+    ├── spool/                     records on their way to store and webhook
     ├── calls/2026-11-20/          one folder a day, UTC, by the start of the call
     │   ├── <call_id>.jsonl        journal
-    │   ├── <call_id>.wav          recording
+    │   ├── <call_id>.wav          recording, or <call_id>.sealed
     │   ├── <call_id>.svg          timeline
     │   └── <call_id>.txt          transcript
     └── cache/                     anything that can be made again
@@ -30,7 +32,7 @@ from gateway.errors import ConfigurationError
 _PRIVATE: Final = 0o700
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CALL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-_SUFFIXES: Final = (".jsonl", ".wav", ".svg", ".txt")
+_SUFFIXES: Final = (".jsonl", ".wav", ".svg", ".txt", ".sealed")
 
 log = structlog.get_logger()
 
@@ -77,7 +79,7 @@ class DataDir:
             raise ValueError(f"call id {call_id[:40]!r} is no file name: letters, digits, _ and - only, 128 at most")
         day = self.calls / datetime.fromtimestamp(started_at_s, UTC).date().isoformat()
         day.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        journal, recording, timeline, transcript = (day / (call_id + suffix) for suffix in _SUFFIXES)
+        journal, recording, timeline, transcript = (day / (call_id + suffix) for suffix in _SUFFIXES[:4])
         return CallPaths(journal, recording, timeline, transcript)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
+from typing import Final
 
 from gateway.records.bill import Bill, bill, render_bill
 from gateway.records.journal import JournalEntry
@@ -139,6 +140,14 @@ def tool_uses(entries: Sequence[JournalEntry]) -> tuple[ToolUse, ...]:
     return tuple(uses)
 
 
+SILENCED_BECAUSE: Final = {
+    "card_data": "card data",
+    "no_words": "what was said was not written down",
+    "words_late": "what was said was not written down in time",
+}
+"""Why a stretch of the recording is silent, for people."""
+
+
 def render_transcript(entries: Sequence[JournalEntry]) -> str:
     """Return a call as plain text: a head line, then who said what when, with interruptions and tools marked."""
     return "\n".join([*_head(entries), "", *_body(entries), ""])
@@ -219,11 +228,16 @@ def _said(entry: JournalEntry) -> str | None:
             elif (purpose := entry.text("purpose")) not in ("", "answer"):
                 words += f" [{purpose}]"
             return _line(entry.at_ms, "agent", words)
+        case "flow" if entry.text("name") == "step_entered":
+            return _line(entry.at_ms, "step", entry.text("step"))
         case "keys_pressed":
             return _line(entry.at_ms, "keys", f"{entry.count('count')} pressed")
         case "transferred":
             outcome = "transferred" if entry.flag("ok") else "transfer refused"
             return _line(entry.at_ms, "transfer", f"{outcome}: {entry.text('target')}")
+        case "recording_silenced":
+            why = SILENCED_BECAUSE.get(entry.text("why"), entry.text("why"))
+            return _line(entry.at_ms, "recording", f"silent until {clock(entry.count('until_ms'))}: {why}")
         case "fault":
             return _line(entry.at_ms, "fault", f"{entry.text('kind')}: {entry.text('message')}")
         case "call_ended":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from gateway.records.journal import JournalEntry
-from gateway.records.summary import Summary, clock, spoken, tool_uses
+from gateway.records.summary import SILENCED_BECAUSE, Summary, clock, spoken, tool_uses
 
 _ASSUMED_SPEECH_MS: Final = 600
 """Length of an utterance whose end is unknown."""
@@ -101,6 +101,9 @@ def flags_of(entries: Sequence[JournalEntry], summary: Summary) -> list[Flag]:
                 count = entry.count("count")
                 words = "1 key" if count == 1 else f"{count} keys"
                 flags.append(Flag(at_ms, words, "plain", f"{words} pressed at {clock(at_ms)}"))
+            case "flow" if entry.text("name") == "step_entered":
+                step = entry.text("step")
+                flags.append(Flag(at_ms, f"step {step}", "plain", f"{entry.text('flow')}: {step} at {clock(at_ms)}"))
             case "idle_prompt":
                 flags.append(Flag(at_ms, f"silent · prompt {entry.count('step')}", "plain", "the caller said nothing"))
             case "model_replaced":
@@ -118,6 +121,10 @@ def flags_of(entries: Sequence[JournalEntry], summary: Summary) -> list[Flag]:
                 words = "transferred" if entry.flag("ok") else "transfer refused"
                 kind = "plain" if entry.flag("ok") else "bad"
                 flags.append(Flag(at_ms, words, kind, f"{words}: {entry.text('target')}"))
+            case "recording_silenced":
+                why = SILENCED_BECAUSE.get(entry.text("why"), entry.text("why"))
+                hint = f"the recording is silent until {clock(entry.count('until_ms'))}: {why}"
+                flags.append(Flag(at_ms, f"not recorded · {why}", "plain", hint))
             case "fault":
                 flags.append(Flag(at_ms, entry.text("kind"), "bad", f"{entry.text('kind')}: {entry.text('message')}"))
             case "call_ended":

@@ -25,6 +25,7 @@ Lack = Literal[
     "tracing",
     "prompt",
     "voice",
+    "images",
     "transcription",
     "transcription.language",
     "transcription.languages",

@@ -19,6 +19,7 @@ from gateway.settings.effective import answers, session_of
 from gateway.settings.endpoint import is_plugin
 from gateway.settings.endpoints import BESIDE_THE_KEY, BUILT_IN, KEY
 from gateway.settings.finding import Finding
+from gateway.settings.flow_checks import flow_findings
 from gateway.settings.plugins import NotLoaded, load_plugin
 from gateway.settings.schema import EndpointSettings, PersonaSettings, Settings
 from gateway.settings.session import PLAIN_TOOL_CHOICES, SESSION_PATHS, SessionFields
@@ -83,6 +84,7 @@ def findings(settings: Settings, names: Names) -> Iterator[Finding]:
         yield from _persona(("personas", name), persona, names)
         yield from persona_tool_findings(("personas", name), persona, settings.tools)
     yield from tool_findings(settings.tools)
+    yield from flow_findings(settings.flows)
     if settings.privacy.redactor is not None and not re.fullmatch(r"[\w.]+:[\w.]+", settings.privacy.redactor):
         yield Finding(("privacy", "redactor"), "is not of the form package.module:callable")
 

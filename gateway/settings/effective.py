@@ -50,6 +50,12 @@ def answers(settings: Settings) -> Iterator[Answer]:
             continue  # the checks tell of a name that refers to nothing
 
 
+def any_flow(settings: Settings) -> bool:
+    """Tell whether any call may run a flow, so that flows have to be loaded."""
+    named = any(number.flow is not None for number in settings.numbers.values())
+    return named or "folder" in settings.flows.model_fields_set
+
+
 def persona_on(persona: PersonaSettings, number: NumberSettings) -> PersonaSettings:
     """Return a persona as it answers one number."""
     said = {name: getattr(number, name) for name in _OF_A_NUMBER if name in number.model_fields_set}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr
 
 from gateway.settings.section import Section, Word, word_for
 
@@ -23,12 +23,6 @@ class QueueTarget(Section):
     """The name of a Twilio queue that the caller is put into."""
     workflow: str | None = None
     """The SID of a TaskRouter workflow (``WW…``) that finds somebody."""
-
-    @model_validator(mode="after")
-    def _names_one_place(self) -> QueueTarget:
-        if sum(one is not None for one in (self.to, self.enqueue, self.workflow)) != 1:
-            raise ValueError("wanted exactly one of 'to', 'enqueue' and 'workflow'")
-        return self
 
 
 class MailSettings(Section):
@@ -54,22 +48,14 @@ class ProcessorSettings(Section):
     """Who takes payments that a flow collects by keys."""
 
     type: Literal["test", "http"] = "test"
-    """``test`` takes nothing: cards ending in 0002 are declined, in 0119 fail, all others pay. ``http`` asks ``url``."""
+    """``test`` takes no money: cards ending in 0002 are declined, in 0119 fail, others pay. ``http`` asks ``url``."""
     url: str | None = None
-    """A tokeniser: it is sent ``amount``, ``currency``, ``card_number``, ``expiry`` and ``security_code`` as JSON by POST
-    and answers 2xx with ``{"status": "paid" | "declined", "reference": …}``. ``https`` only, but on loopback."""
+    """A tokeniser: it is sent ``amount``, ``currency``, ``card_number``, ``expiry`` and ``security_code`` as JSON, by
+    POST, and answers 2xx with ``{"status": "paid" | "declined", "reference": …}``. ``https`` only, but on loopback."""
     headers: dict[str, SecretStr] = {}
     """Sent as they are."""
     timeout_ms: int = Field(15000, ge=500, le=60000)
     """For the answer; a request is never repeated without its idempotency key."""
-
-    @model_validator(mode="after")
-    def _has_url(self) -> ProcessorSettings:
-        if self.type == "http":
-            local = ("http://127.0.0.1", "http://localhost", "http://[::1]")
-            if self.url is None or not self.url.startswith(("https://", *local)):
-                raise ValueError("a processor of type 'http' needs a 'url' that begins with https://")
-        return self
 
 
 class FlowSettings(Section):
@@ -79,11 +65,9 @@ class FlowSettings(Section):
     """Where the flows lie. Read if a number names a flow, or if this is set; then numbers in flows count, too."""
     watch: bool = True
     """Whether a change in the folder goes live by itself; what is broken does not, and the log says why."""
-    endpoint: Word | None = None
-    """The endpoint of calls on flows; None is the persona's, or the default one."""
     secrets: dict[Word, SecretStr] = {}
-    """What ``${secret.NAME}`` in a flow's tools stands for. ``${file:…}`` is read again for each call. A name that is not
-    here is looked for in the environment, as ``FLOW_SECRET_NAME``."""
+    """What ``${secret.NAME}`` in a flow's tools stands for. ``${file:…}`` is read again for each call. A name that is
+    not here is looked for in the environment, as ``FLOW_SECRET_NAME``."""
     queues: dict[Word, Annotated[QueueTarget, BeforeValidator(word_for("to"))]] = {}
     """What ``queue:NAME`` in a transfer stands for."""
     caller_id: str | None = None

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from gateway.settings.access import AccessSettings, BrowserSettings, KeySettings, ProxySettings
 from gateway.settings.endpoint import (
     EndpointSettings,
     SemanticVadSettings,
@@ -25,15 +26,20 @@ from gateway.settings.metrics import MetricsSettings
 from gateway.settings.persona import IdleSettings, PersonaSettings
 from gateway.settings.prices import PriceSettings
 from gateway.settings.privacy import PrivacySettings
+from gateway.settings.records import RecordSettings
 from gateway.settings.section import Section, Word
 from gateway.settings.session import SessionFields
+from gateway.settings.speech_api import SpeechApiSettings
 from gateway.settings.tools import ToolSettings
 
 __all__ = [
+    "AccessSettings",
+    "BrowserSettings",
     "CarriersSettings",
     "EndpointSettings",
     "FlowSettings",
     "IdleSettings",
+    "KeySettings",
     "LimitSettings",
     "LogSettings",
     "MetricsSettings",
@@ -41,12 +47,14 @@ __all__ = [
     "PersonaSettings",
     "PriceSettings",
     "PrivacySettings",
+    "ProxySettings",
     "RecordSettings",
     "Section",
     "SemanticVadSettings",
     "ServerSettings",
     "ServerVadSettings",
     "Settings",
+    "SpeechApiSettings",
     "ToolSettings",
     "TranscriptionSettings",
     "TwilioSettings",
@@ -145,19 +153,6 @@ class LogSettings(Section):
     """``auto`` is text on a terminal and JSON elsewhere."""
 
 
-class RecordSettings(Section):
-    """What a call leaves behind in ``data_dir``."""
-
-    journal: bool = True
-    """Everything that happened, as one JSON line each."""
-    recording: bool = True
-    """Both sides as heard, as a stereo WAV file."""
-    timeline: bool = True
-    """The call as a picture, and its transcript."""
-    retention_days: int = Field(30, ge=1)
-    """Days after which what a call left is deleted."""
-
-
 class Settings(Section):
     """The whole file."""
 
@@ -176,9 +171,16 @@ class Settings(Section):
     """What models may do besides talking; a persona's ``tools`` names those that its model may call."""
     flows: FlowSettings = FlowSettings()
     carriers: CarriersSettings = CarriersSettings()
+    access: AccessSettings = AccessSettings()
+    """Who may use the pages and the API."""
+    browser: BrowserSettings = BrowserSettings()
+    """Conversations from a web page."""
+    proxy: ProxySettings = ProxySettings()
+    """The Realtime API for programs."""
     limits: LimitSettings = LimitSettings()
     records: RecordSettings = RecordSettings()
     privacy: PrivacySettings = PrivacySettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    speech_api: SpeechApiSettings = SpeechApiSettings()
     prices: PriceSettings = PriceSettings()

@@ -102,6 +102,10 @@ class Wording:
             return (*where, "type"), self.missing((*where, "type"), f"one of {quoted(_tags(at))} is wanted")
         if kind == "union_tag_invalid":
             return (*where, "type"), self.fault((*where, "type"), self._choice(str(context["tag"]), _tags(at)))
+        if kind == "value_error":  # a section's own rule, in its own words, which quote no value
+            return where, self.fault(where, str(context["error"]), value=error["input"])
+        if kind == "too_short":
+            return where, self.fault(where, f"is too short: at least {context['min_length']}", value=error["input"])
         return where, self.fault(where, self._problem(kind, at, error["input"]), value=error["input"])
 
     def _problem(self, kind: str, at: Spot, value: Any) -> str:

@@ -130,6 +130,12 @@ class FakeSession:
     def append(self, frame: AudioFrame) -> None:
         self.told.append(("append", frame))
 
+    def commit_input(self) -> None:
+        self.told.append(("commit_input", None))
+
+    def add_image(self, data_uri: str) -> None:
+        self.told.append(("add_image", data_uri))
+
     def clear_input(self) -> None:
         self.told.append(("clear_input", None))
 

@@ -209,7 +209,7 @@ async def test_memory_stays_bounded_and_the_file_is_valid_while_it_grows(path: P
     assert most <= 2 * 8 * (10_000 + WRITE_EVERY_MS + 40)
     assert await recorder._backlog.drained(5)
     with wave.open(str(path)) as reader:
-        assert reader.getnframes() >= 8 * (60_000 - 10_000 - WRITE_EVERY_MS - 40)
+        assert reader.getnframes() >= 8 * (60_000 - 10_000 - WRITE_EVERY_MS - 100)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     await recorder.close(60_000)
     assert left(path) == right(path) == decode_ulaw(ramp(FRAME)) * 3000
@@ -264,7 +264,7 @@ async def test_a_disk_that_fills_up_leaves_a_valid_file(path: Path, monkeypatch:
         recorder.from_caller(AudioFrame(PCMU_8K, raw=ramp(FRAME)), index * 20.0)
     await recorder.close(10_000)
     assert recorder.failures == 1
-    assert left(path) == decode_ulaw(ramp(FRAME)) * 100
+    assert left(path) == decode_ulaw(ramp(FRAME)) * 122  # the guard against tones holds 60 ms back
 
 
 async def test_frames_that_cannot_be_recorded_are_counted(path: Path) -> None:
@@ -331,3 +331,49 @@ def test_any_cutting_of_frames_gives_the_same_file(
     expected = record(format, caller, agent, ([], []), 10_000)
     assert record(format, caller, agent, cuts, behind_ms) == expected
     assert len(expected) == 44 + 2000 * 8 * 4
+
+
+async def test_what_is_held_is_not_on_the_disk_however_long_it_takes(path: Path) -> None:
+    recorder = Recorder(path, PCMU_8K, PCMU_8K, write_behind_ms=0, card_protection=False)
+    speak(recorder, ramp(200 * FRAME), [index * 20 for index in range(200)])
+    recorder.hold("u1", 4000)
+    speak(recorder, ramp(1500 * FRAME), [4000 + index * 20 for index in range(1500)])
+    assert await recorder._backlog.drained(5)
+    with wave.open(str(path)) as reader:
+        assert 0 < reader.getnframes() <= 4000 * 8, "half a minute later, nothing of what is held was written"
+    recorder.silence(4000, 34_000)
+    recorder.let_go("u1")
+    await recorder.close(34_000)
+    assert silent_ms(left(path), 4000, 34_000)
+    assert left(path)[: 4000 * 16] == decode_ulaw(ramp(200 * FRAME))
+
+
+async def test_a_hold_that_is_let_go_is_written_as_it_was(path: Path) -> None:
+    recorder = Recorder(path, PCMU_8K, PCMU_8K, write_behind_ms=0)
+    recorder.hold("u1", 500)
+    speak(recorder, ramp(400 * FRAME), [index * 20 for index in range(400)])
+    recorder.let_go("u1")
+    await recorder.close(8000)
+    assert left(path) == decode_ulaw(ramp(400 * FRAME))
+
+
+@pytest.mark.parametrize("format", [PCMU_8K, PCM16_24K], ids=str)
+async def test_no_key_that_was_pressed_can_be_heard_in_a_recording(path: Path, format: AudioFormat) -> None:
+    from gateway.audio.dtmf import DtmfDetector
+    from gateway.audio.tones import dtmf
+    from gateway.audio.transcode import Transcoder
+
+    card = "4111111111111111"
+    rate = format.rate_hz
+    keys = b"".join(dtmf(key, 90, rate, -9.0) + bytes(2 * rate * 90 // 1000) for key in card)
+    raw = Transcoder(AudioFormat(PCM16_8K.encoding, rate), format).push(keys)
+    recorder = Recorder(path, format, format)
+    speech = tone(500, 1000, 8000, -12.0)
+    for at_ms in range(0, 16 * 180, 20):
+        size = format.size_bytes(20)
+        recorder.from_caller(AudioFrame(format, raw=raw[at_ms // 20 * size : (at_ms // 20 + 1) * size]), float(at_ms))
+    recorder.to_caller(AudioFrame(format, raw=Transcoder(PCM16_8K, format).push(speech)), 0)
+    await recorder.close(16 * 180)
+    detector = DtmfDetector()
+    assert [*detector.push(left(path)), *detector.flush()] == []
+    assert dbfs(right(path)[:16_000]) == pytest.approx(-12.0, abs=1)

@@ -98,3 +98,17 @@ def test_answers_of_one_tool_belong_to_its_calls_in_order() -> None:
 
 def test_a_time_reads_as_minutes_seconds_and_tenths() -> None:
     assert [clock(at_ms) for at_ms in (0, 999, 61_050, 3_600_000)] == ["0:00.0", "0:00.9", "1:01.0", "60:00.0"]
+
+
+def test_a_silent_stretch_of_the_recording_is_told_with_its_reason() -> None:
+    from gateway.contracts.record import RecordingSilenced
+    from gateway.contracts.text import Label
+    from gateway.records.journal import journal_entry
+    from gateway.records.timeline_story import flags_of
+
+    silenced = RecordingSilenced(at_ms=4400, until_ms=7560, why=Label("card_data"))
+    entries = [journal_entry(one) for one in (*CALL[:-1], silenced, CALL[-1])]
+    (line,) = [line for line in render_transcript(entries).splitlines() if "recording" in line and "silent" in line]
+    assert "0:04.4" in line
+    assert line.endswith("silent until 0:07.5: card data")
+    assert "not recorded · card data" in [flag.words for flag in flags_of(entries, summarise(entries))]

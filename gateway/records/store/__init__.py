@@ -1,0 +1,1 @@
+"""The call store: a database of calls, turns, tools, costs and endings. Imported late: SQLAlchemy takes its time."""
