@@ -48,15 +48,18 @@ class Hands:
         self.note(text, now_ms)
         self._ask(now_ms)
 
-    def note(self, text: str, now_ms: float) -> str:
-        """Take the floor with a turn in writing, and return its item's id; nobody is asked to answer."""
+    def note(self, text: str, now_ms: float, shown: Callable[[str, str], str] = lambda _, text: text) -> str:
+        """Take the floor with a turn in writing, and return its item's id; nobody is asked to answer.
+
+        ``shown`` gives what records may show of it, by item id and words.
+        """
         self.take_floor(now_ms)
         self._written += 1
         item_id = f"written_{self._written}"
         transcript = self._rooms.transcript
         transcript.caller_started(item_id, now_ms).stopped_ms = now_ms
         self._out.append(AddMessage("user", text, item_id))
-        transcript.caller_text(item_id, text, final=True, now_ms=now_ms)
+        transcript.caller_text(item_id, shown(item_id, text), final=True, now_ms=now_ms)
         return item_id
 
     def take_floor(self, now_ms: float) -> None:

@@ -18,10 +18,16 @@ def demo(
     network_ms: Annotated[int, typer.Option(min=0, max=2000, help="Delay each way between carrier and gateway.")] = 20,
     to: Annotated[Path, typer.Option(help="Where WAV, transcript, timeline and journal go.")] = Path("demo"),
     trace_wire: TraceOption = False,
+    flow: Annotated[str | None, typer.Option(help="Call this flow of ivr_flows instead; a guest asks it.")] = None,
 ) -> None:
     """Place a real call on this machine: gateway, local model and a caller who interrupts. No account, no key."""
     from gateway.cli.demonstration import demonstrate  # the simulator is no business of the other commands
 
     with errors_for_humans():
+        if flow is not None:
+            from gateway.cli.flow_calls import call_flow
+
+            kept = call_flow(flow, caller or "guest", Path("ivr_flows"), config, endpoint, network_ms, to)
+            raise typer.Exit(0 if kept else FAILED)
         came_true = demonstrate(caller, config, endpoint, network_ms, to, trace_wire=trace_wire)
     raise typer.Exit(0 if came_true else FAILED)

@@ -48,7 +48,7 @@ def demonstrate(
     credentials = TwilioCredentials("AC" + secrets.token_hex(16), secrets.token_hex(16))
     script = _shipped_script() if caller is None else find_script(caller)
     outcome, papers = run(_demo(script, config, endpoint, network_ms, credentials, trace_wire=trace_wire))
-    kept = _keep(papers, to)
+    kept = keep(papers, to)
     checks = [*outcome.checks, *(_gateways_side(kept) if caller is None else [])]
     out.print()
     for check in checks:
@@ -170,7 +170,7 @@ async def call_to_oneself(
     return outcome, papers
 
 
-def _keep(papers: list[Path], to: Path) -> list[Path]:
+def keep(papers: list[Path], to: Path) -> list[Path]:
     """Copy a call's papers to where they are easily found, under plain names."""
     to.mkdir(parents=True, exist_ok=True)
     kept = []

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, assert_never
 import typer
 
 from gateway.cli.console import FAILED, err, errors_for_humans, out
+from gateway.cli.flow_import import import_app
+from gateway.cli.flow_report import report
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from gateway.flows.model import Flow
 
 flow_app = typer.Typer(no_args_is_help=True, help="Call flows: write, check, draw and compare them.")
+flow_app.command("report")(report)
+flow_app.add_typer(import_app, name="import")
 
 FolderOption = Annotated[Path, typer.Option("--folder", "-f", help="The folder with the flows.")]
 FLOWS = Path("ivr_flows")
@@ -41,7 +45,9 @@ class Picture(StrEnum):
 @flow_app.command("new")
 def new(
     name: Annotated[str, typer.Argument(help="The flow's name: small letters, digits, _.")],
-    template: Annotated[str, typer.Option(help="hours, menu or questions.")] = "menu",
+    template: Annotated[
+        str, typer.Option("--from", "--template", help="menu, hours, faq, appointment or verification.")
+    ] = "menu",
     title: Annotated[str, typer.Option(help="What people call it.")] = "",
     folder: FolderOption = FLOWS,
 ) -> None:

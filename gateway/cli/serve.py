@@ -21,12 +21,20 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Listen here instead of server.host.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Listen here instead of server.port.")] = None,
     endpoint: Annotated[str | None, typer.Option(help="Use this endpoint of the settings.")] = None,
+    tls: Annotated[
+        str | None, typer.Option(help="'self-signed': HTTPS with a certificate of this machine's own, for a phone.")
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="HTTPS with this certificate (PEM, whole chain).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
     trace_wire: TraceOption = False,
 ) -> None:
     """Take calls: Twilio's webhooks and media streams on one side, a Realtime endpoint on the other."""
-    from gateway.cli.server import serve_calls  # so that --help does not wait for the audio path
+    from gateway.cli.server import serve_calls, tls_wish  # so that --help does not wait for the audio path
 
     given = {"server.host": host, "server.port": port, "endpoint": endpoint}
     overrides: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     with errors_for_humans():
-        serve_calls(config, overrides, trace_wire=trace_wire)
+        wanted = tls_wish(tls, tls_certificate, tls_key)
+        serve_calls(config, overrides, trace_wire=trace_wire, tls=wanted)

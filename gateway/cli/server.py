@@ -7,17 +7,20 @@ with 0. A second one ends the calls at once; a third does not wait for them to b
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import uvicorn
 from starlette.applications import Starlette
 
 from gateway.app import Exchange, create_app
 from gateway.cli.console import err
+from gateway.cli.tls import Certificate, network_address, own_names, self_signed
+from gateway.errors import ConfigurationError
 from gateway.settings.load import LoadedSettings, load_settings, secrets_of
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import configure_logging
@@ -30,15 +33,23 @@ WS_SIZE_MARGIN_BYTES: Final = 4096
 _T = TypeVar("_T")
 
 
+def _is_no_false_alarm(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn 0.54 says of every upgrade that is refused with an answer of its own, rightly so."""
+    return "without completing handshake" not in record.getMessage()
+
+
 class GatewayServer(uvicorn.Server):
     """uvicorn with a drain before its shutdown."""
 
-    def __init__(self, app: Starlette, settings: Settings, *, host: str, port: int) -> None:
+    def __init__(
+        self, app: Starlette, settings: Settings, *, host: str, port: int, tls: Certificate | None = None
+    ) -> None:
         self.exchange: Exchange = app.state.exchange
         self.listening = asyncio.Event()
         self._signals = 0
         self._drained: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
+        logging.getLogger("uvicorn.error").addFilter(_is_no_false_alarm)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -46,13 +57,15 @@ class GatewayServer(uvicorn.Server):
                 port=port,
                 http="auto",
                 ws="websockets-sansio",
-                ws_max_size=settings.limits.message_bytes + WS_SIZE_MARGIN_BYTES,
+                ws_max_size=largest_message(settings) + WS_SIZE_MARGIN_BYTES,
                 ws_per_message_deflate=False,
                 proxy_headers=False,
                 server_header=False,
                 access_log=False,
                 log_config=None,
                 lifespan="on",
+                ssl_certfile=None if tls is None else tls.certificate,
+                ssl_keyfile=None if tls is None else str(tls.key),
                 timeout_graceful_shutdown=10,
             )
         )
@@ -106,17 +119,78 @@ class GatewayServer(uvicorn.Server):
         self.should_exit = True
 
 
-def serve_calls(config: Path | None, overrides: Mapping[str, Any], *, trace_wire: bool) -> None:
+def largest_message(settings: Settings) -> int:
+    """Return the bytes of the largest message that any door takes; each door has a limit of its own below it."""
+    sizes = [settings.limits.message_bytes]
+    if settings.browser.enabled:
+        sizes.append(settings.browser.message_bytes)
+    if settings.proxy.enabled:
+        sizes.append(settings.proxy.message_bytes)
+    return max(sizes)
+
+
+def tls_wish(
+    word: str | None, certificate: Path | None, key: Path | None
+) -> Certificate | Literal["self-signed"] | None:
+    """Return what the options of ``gateway serve`` say of TLS.
+
+    Raises:
+        ConfigurationError: they contradict one another, or name no files.
+
+    """
+    if word is not None:
+        if word != "self-signed" or certificate is not None or key is not None:
+            raise ConfigurationError(
+                f"--tls {word}: wanted self-signed, or --tls-certificate and --tls-key with files of your own"
+            )
+        return "self-signed"
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ConfigurationError("--tls-certificate and --tls-key belong together; give both")
+    for option, path in (("--tls-certificate", certificate), ("--tls-key", key)):
+        if not path.is_file():
+            raise ConfigurationError(f"{option}: there is no file {path}; wanted a PEM file")
+    return Certificate(certificate, key, ())
+
+
+def serve_calls(
+    config: Path | None,
+    overrides: Mapping[str, Any],
+    *,
+    trace_wire: bool,
+    tls: Certificate | Literal["self-signed"] | None = None,
+) -> None:
     """Load the settings, say what was taken, and serve until told to stop.
 
     Raises:
         ConfigurationError: the settings are wrong, or something that they need is missing.
 
     """
-    loaded = load_settings(config, overrides=overrides)
+    loaded = _loaded(config, overrides, in_this_network=tls == "self-signed")
+    if tls == "self-signed":
+        names = own_names(loaded.settings.server.host)
+        tls = self_signed(loaded.settings.data_dir, names)
     configure_logging(loaded.settings.log, trace_wire, secrets=secrets_of(loaded.settings))
     tell_settings(loaded)
-    run(_serve(loaded.settings))
+    run(_serve(loaded.settings, tls))
+
+
+def _loaded(config: Path | None, overrides: Mapping[str, Any], *, in_this_network: bool) -> LoadedSettings:
+    """Return the settings; ``in_this_network`` makes up a ``public_url`` where one is needed and there is none.
+
+    It is what a phone in the same network types in; carriers could not reach this machine there anyway.
+    """
+    try:
+        return load_settings(config, overrides=overrides)
+    except ConfigurationError:
+        if not in_this_network:
+            raise
+        server = load_settings(config, overrides={**overrides, "server.host": "127.0.0.1"}).settings.server
+        if server.public_url is not None or not server.port:
+            raise
+        url = f"https://{network_address()}:{server.port}"
+        return load_settings(config, overrides={**overrides, "server.public_url": url})
 
 
 def tell_settings(loaded: LoadedSettings) -> None:
@@ -127,21 +201,25 @@ def tell_settings(loaded: LoadedSettings) -> None:
         err.print(f"note      {note}", markup=False, soft_wrap=True)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, tls: Certificate | None) -> None:
     app = create_app(settings)
-    server = GatewayServer(app, settings, host=settings.server.host, port=settings.server.port)
+    server = GatewayServer(app, settings, host=settings.server.host, port=settings.server.port, tls=tls)
     await server.open()
-    announcing = asyncio.create_task(_announce(server))
+    announcing = asyncio.create_task(_announce(server, tls))
     try:
         await server.serve()
     finally:
         announcing.cancel()
 
 
-async def _announce(server: GatewayServer) -> None:
+async def _announce(server: GatewayServer, tls: Certificate | None) -> None:
     await server.listening.wait()
+    scheme = "http" if tls is None else "https"
+    for name in () if tls is None else tls.names:
+        address = f"[{name}]" if ":" in name else name
+        err.print(f"page      https://{address}:{server.port}/", markup=False, soft_wrap=True)
     err.print(
-        f"ready     http://{server.config.host}:{server.port} "
+        f"ready     {scheme}://{server.config.host}:{server.port} "
         "(Twilio's voice webhook: POST /twilio/voice; health: /healthz, /readyz)",
         markup=False,
         soft_wrap=True,

@@ -1,4 +1,4 @@
-"""A flow to begin with: ``flow new`` copies a template and the shared file that it uses."""
+"""A flow to begin with: ``flow new`` copies a template, its tests, and the shared files that it uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from gateway.flows.shapes import NAME
 TEMPLATES: Final = {
     "hours": "opening hours, a transfer and a message",
     "menu": "a menu by voice and key",
-    "questions": "questions answered from a file of facts",
+    "faq": "questions answered from a file of facts",
+    "appointment": "an appointment out of a diary, booked once the caller says yes",
+    "verification": "who is calling, by customer number and PIN, and what only they may hear",
 }
 SHARED: Final = "shared/everyday.yaml"
 SCHEMA_FILE: Final = "flow.schema.json"
@@ -37,13 +39,15 @@ def new_flow(folder: Path, name: str, template: str, title: str = "") -> list[Pa
     target = folder / f"{name}.yaml"
     if target.exists():
         raise ConfigurationError(f"{target} exists already; choose another name")
-    text = (
-        _text(f"{template}.yaml").replace("TITLE", title or name.replace("_", " ").capitalize()).replace("NAME", name)
-    )
+    title = title or name.replace("_", " ").capitalize()
+    text = _filled(f"{template}.yaml", name, title, folder)
     files = {target: text, folder / SCHEMA_FILE: json.dumps(schema(), indent=1) + "\n"}
+    files[folder / f"{name}.test.yaml"] = _filled(f"{template}.test.yaml", name, title, folder)
+    if f"shared/{name}_tools.yaml" in text:
+        files[folder / "shared" / f"{name}_tools.yaml"] = _filled(f"{template}.tools.yaml", name, title, folder)
     files[folder / SHARED] = _text("everyday.yaml")
     if f"files/{name}.md" in text:
-        files[folder / "files" / f"{name}.md"] = f"# Facts\n\n- {title or name}: write here what callers may be told.\n"
+        files[folder / "files" / f"{name}.md"] = f"# Facts\n\n- {title}: write here what callers may be told.\n"
     written: list[Path] = []
     for path, content in files.items():
         if not path.exists():
@@ -51,6 +55,11 @@ def new_flow(folder: Path, name: str, template: str, title: str = "") -> list[Pa
             path.write_text(content, encoding="utf-8")
             written.append(path)
     return written
+
+
+def _filled(file: str, name: str, title: str, folder: Path) -> str:
+    """Return a template's file with its placeholders filled."""
+    return _text(file).replace("TITLE", title).replace("NAME", name).replace("FOLDER", folder.as_posix())
 
 
 def _text(name: str) -> str:

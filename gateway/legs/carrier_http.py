@@ -46,10 +46,13 @@ class CarrierReply:
 
     status: int
     code: int | None = None
+    sid: str | None = None
+    """What was made, where something was."""
 
 
 class _Body(msgspec.Struct):
     code: int | None = None
+    sid: str | None = None
 
 
 class CarrierHttp:
@@ -147,10 +150,11 @@ class CarrierHttp:
             return _Failure("no connection", _UNREACHABLE, repeatable=True)
         except httpx.RequestError as error:
             return _Failure(f"a broken connection ({type(error).__name__})", _UNREACHABLE, request.idempotent)
-        code = _code(response.content)
+        body = _body(response.content)
+        code = body.code
         status = response.status_code
         if response.is_success or status in request.ok_statuses or code in request.ok_codes:
-            return CarrierReply(status, code)
+            return CarrierReply(status, code, body.sid)
         trouble = f"{status}" if code is None else f"{status} (code {code})"
         if status == _TOO_MANY:
             return _Failure(trouble, _REMEDIES[status], repeatable=True)
@@ -168,9 +172,9 @@ class _Failure:
     repeatable: bool
 
 
-def _code(body: bytes) -> int | None:
-    """Return the carrier's own code from an error's JSON body, if it has one."""
+def _body(body: bytes) -> _Body:
+    """Return what is read of an answer's JSON: the carrier's own error code, or what was made."""
     try:
-        return msgspec.json.decode(body, type=_Body).code
+        return msgspec.json.decode(body, type=_Body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
+        return _Body()

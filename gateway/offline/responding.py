@@ -6,6 +6,7 @@ thought about (which may need listening), then performed.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -37,6 +38,8 @@ MAX_METADATA_KEY: Final = 64
 MAX_METADATA_VALUE: Final = 512
 MAX_RESPONSES: Final = 16
 """Responses under way at a time, those beside the conversation included."""
+CACHED_REQUESTS: Final = 32
+"""The latest requests of a session whose beginnings count as cached."""
 MAX_SECOND_THOUGHTS: Final = 4
 """How often a mind may ask to hear something before it answers."""
 
@@ -65,7 +68,7 @@ class Responses:
         self._around = around
         self._runs: list[Run] = []
         self._late: list[tuple[float, Run]] = []
-        self._request_before: tuple[Block, ...] = ()
+        self._requests_before: deque[tuple[Block, ...]] = deque(maxlen=CACHED_REQUESTS)
         self._count = 0
         self._tokens_used = 0
         self._spoke = False
@@ -94,7 +97,7 @@ class Responses:
         if len(self._runs) >= MAX_RESPONSES:
             raise Refused("rate_limit_exceeded", f"{MAX_RESPONSES} responses are under way; wait for one to end")
         self._count += 1
-        self._request_before = tuple(order.request)
+        self._requests_before.append(tuple(order.request))
         around = self._around
         stage = Stage(
             outbox=around.outbox,
@@ -184,7 +187,7 @@ class Responses:
             metadata=choice.metadata,
             entries=entries,
             request=blocks(instructions, tools, entries),
-            request_before=self._request_before,
+            requests_before=tuple(self._requests_before),
         )
 
     def _entries(self, given: list[msgspec.Raw]) -> list[Entry]:

@@ -50,7 +50,7 @@ class ResponseOrder:
     metadata: dict[str, str] | None
     entries: Sequence[Entry]
     request: Sequence[Block]
-    request_before: Sequence[Block]
+    requests_before: Sequence[Sequence[Block]]
 
     @property
     def out_of_band(self) -> bool:
@@ -355,7 +355,7 @@ class Run:
     def _usage(self) -> wire.Usage:
         return usage(
             self.order.request,
-            self.order.request_before,
+            self.order.requests_before,
             output_text=self._output_text_tokens,
             output_audio=audio_tokens(self.audio_ms, of_assistant=True),
         )

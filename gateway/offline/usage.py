@@ -2,7 +2,7 @@
 
 Plausible, not exact: one token for each 100 ms of user audio and each 50 ms of assistant audio (the API's published
 ratios), about four characters of text to a token. Cached is the longest common prefix of this request (instructions,
-tools, items) with the request before it.
+tools, items) with any of the session's latest requests: a cache keeps what several kinds of requests begin with.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ def _item_block(entry: Entry) -> Block:
     return Block(f"{entry.item.id} {audio} {text}", text_tokens(text), audio)
 
 
-def usage(request: Sequence[Block], before: Sequence[Block], *, output_text: int, output_audio: int) -> Usage:
-    """Return a response's bill. ``before`` is the previous request of the same session."""
-    same = 0
-    while same < min(len(request), len(before)) and request[same].key == before[same].key:
-        same += 1
+def usage(
+    request: Sequence[Block], before: Sequence[Sequence[Block]], *, output_text: int, output_audio: int
+) -> Usage:
+    """Return a response's bill. ``before`` are the latest requests of the same session."""
+    same = max((_common(request, earlier) for earlier in before), default=0)
     text, audio = sum(b.text for b in request), sum(b.audio for b in request)
     cached = CachedDetails(
         text_tokens=sum(b.text for b in request[:same]), audio_tokens=sum(b.audio for b in request[:same])
@@ -81,6 +81,14 @@ def usage(request: Sequence[Block], before: Sequence[Block], *, output_text: int
         ),
         output_token_details=TokenDetails(text_tokens=output_text, audio_tokens=output_audio),
     )
+
+
+def _common(one: Sequence[Block], other: Sequence[Block]) -> int:
+    """Return how many blocks two requests begin with alike."""
+    same = 0
+    while same < min(len(one), len(other)) and one[same].key == other[same].key:
+        same += 1
+    return same
 
 
 def transcription_usage(duration_ms: float, transcript: str) -> TranscriptionUsage:

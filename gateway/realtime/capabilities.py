@@ -24,6 +24,7 @@ WIRE_FORMATS: Final[Mapping[str, AudioFormat]] = {"pcm24": PCM16_24K, "pcmu": PC
 GA: Final = ModelCapabilities(
     input_formats=tuple(WIRE_FORMATS.values()),
     output_formats=tuple(WIRE_FORMATS.values()),
+    commits=True,
     lacks=frozenset({"temperature"}),
 )
 """The Realtime API as it is."""
@@ -31,7 +32,7 @@ GA: Final = ModelCapabilities(
 BETA: Final = replace(
     GA,
     lacks=GA_ONLY
-    | {"noise_reduction.strength", "transcription.languages", "transcription.delay", "vad.idle_timeout_ms"},
+    | {"images", "noise_reduction.strength", "transcription.languages", "transcription.delay", "vad.idle_timeout_ms"},
 )
 """The Realtime API before 2025: a flat session under other names. Keywords for its transcribers go into the prompt."""
 

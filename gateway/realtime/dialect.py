@@ -97,6 +97,14 @@ class Dialect(Protocol):
         """Return the messages that forget audio which is no item yet."""
         ...
 
+    def add_image(self, data_uri: str) -> list[bytes]:
+        """Return the messages that add a picture of the caller's; none where the endpoint takes no pictures."""
+        ...
+
+    def commit_input(self) -> list[bytes]:
+        """Return the messages that make an item of the audio so far; asked only where ``capabilities.commits``."""
+        ...
+
     def respond(self, request: ResponseRequest) -> list[bytes]:
         """Return the messages that ask for an answer."""
         ...

@@ -18,6 +18,7 @@ import msgspec
 
 from gateway.audio.format import PCM16_24K, AudioFormat, AudioFrame
 from gateway.contracts.model import (
+    CallerSegment,
     CallerTranscript,
     CallerTranscriptFailed,
     ItemAudio,
@@ -176,6 +177,9 @@ class GaReader:
             case wire.TranscriptionCompleted():
                 used = _transcription_use(event.usage)
                 return [CallerTranscript(event.item_id, event.transcript or "", final=True, used=used)]
+            case wire.TranscriptionSegment():
+                start_ms, end_ms = int(event.start * 1000), int(event.end * 1000)
+                return [CallerSegment(event.item_id, event.text, event.speaker or "", start_ms, end_ms)]
             case wire.TranscriptionFailed():
                 return [CallerTranscriptFailed(event.item_id, event.error.code or event.error.type or "unknown")]
             case wire.ResponseCreated():

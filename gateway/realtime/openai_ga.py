@@ -119,6 +119,18 @@ class OpenAiGa:
         """Return an ``input_audio_buffer.clear``."""
         return [say.encode(say.InputClear(event_id=say.event_id("clear_input")))]
 
+    def commit_input(self) -> list[bytes]:
+        """Return an ``input_audio_buffer.commit``."""
+        return [say.encode(say.InputCommit(event_id=say.event_id("commit_input")))]
+
+    def add_image(self, data_uri: str) -> list[bytes]:
+        """Return a ``conversation.item.create`` of a message that is a picture."""
+        if "images" in self._capabilities.lacks:
+            return []
+        picture = {"type": "input_image", "image_url": data_uri}
+        item = {"type": "message", "role": "user", "content": [picture]}
+        return [say.encode(say.ItemCreate(event_id=say.event_id("add_image"), item=item))]
+
     def respond(self, request: ResponseRequest) -> list[bytes]:
         """Return a ``response.create`` whose metadata carries the tag."""
         if request.out_of_band:

@@ -65,6 +65,15 @@ class RealtimeSession:
         """What the endpoint complained of before it let us in, in its own words; empty if it did not."""
         return self._first_fault
 
+    @property
+    def dialect(self) -> Dialect:
+        """This session's translation."""
+        return self._dialect
+
+    def pass_on(self, message: bytes) -> None:
+        """Send a message that somebody else has put into the endpoint's words."""
+        self._send([message])
+
     async def welcomed(self) -> SessionLost | None:
         """Wait for the endpoint's first word; return None, or how the session was lost instead."""
         return await self._welcome
@@ -119,6 +128,15 @@ class RealtimeSession:
     def clear_input(self) -> None:
         """Forget caller audio that is not yet an item."""
         self._send(self._dialect.clear_input())
+
+    def commit_input(self) -> None:
+        """Make an item of the audio so far."""
+        if self._dialect.capabilities.commits:
+            self._send(self._dialect.commit_input())
+
+    def add_image(self, data_uri: str) -> None:
+        """Add a picture of the caller's at the conversation's end."""
+        self._send(self._dialect.add_image(data_uri))
 
     def respond(self, request: ResponseRequest) -> None:
         """Ask for an answer."""

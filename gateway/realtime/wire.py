@@ -67,6 +67,16 @@ class TranscriptionCompleted(Struct, frozen=True):
     usage: Raw = Raw()
 
 
+class TranscriptionSegment(Struct, frozen=True):
+    """``conversation.item.input_audio_transcription.segment``; times are seconds in the item's audio."""
+
+    item_id: str
+    text: str = ""
+    speaker: str | None = None
+    start: float = 0.0
+    end: float = 0.0
+
+
 class ErrorBody(Struct, frozen=True):
     """What went wrong; ``event_id`` is that of the client event which caused it."""
 
@@ -225,6 +235,7 @@ ServerEvent = (
     | TextDelta
     | TranscriptionDelta
     | TranscriptionCompleted
+    | TranscriptionSegment
     | TranscriptionFailed
     | SpeechStarted
     | SpeechStopped
@@ -264,6 +275,7 @@ _READ: Final[dict[str, type[ServerEvent]]] = {
     "conversation.item.truncated": Truncated,
     "conversation.item.input_audio_transcription.delta": TranscriptionDelta,
     "conversation.item.input_audio_transcription.completed": TranscriptionCompleted,
+    "conversation.item.input_audio_transcription.segment": TranscriptionSegment,
     "conversation.item.input_audio_transcription.failed": TranscriptionFailed,
     "response.created": ResponseCreated,
     "response.done": ResponseFinished,
@@ -288,7 +300,6 @@ KNOWN_BUT_UNUSED: Final = frozenset(
         "conversation.item.created",
         "conversation.item.deleted",
         "conversation.item.retrieved",
-        "conversation.item.input_audio_transcription.segment",
         "input_audio_buffer.cleared",
         "input_audio_buffer.timeout_triggered",
         "input_audio_buffer.dtmf_event_received",

@@ -31,6 +31,10 @@ class InputClear(ClientEvent, frozen=True, kw_only=True, tag="input_audio_buffer
     """Forget audio that is no item yet."""
 
 
+class InputCommit(ClientEvent, frozen=True, kw_only=True, tag="input_audio_buffer.commit"):
+    """Make an item of the audio so far."""
+
+
 class ResponseBody(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What differs for one response from what the session says."""
 
@@ -87,6 +91,8 @@ COMMANDS: Final = frozenset(
     {
         "configure",
         "clear_input",
+        "add_image",
+        "commit_input",
         "respond",
         "cancel",
         "truncate",

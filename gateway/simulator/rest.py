@@ -103,6 +103,8 @@ class TwilioRest:
         self.faults = faults or RestFaults()
         self.requests: list[RestRequest] = []
         """Everything that came, dropped and refused requests too."""
+        self.dialled: list[Mapping[str, str]] = []
+        """Calls that the API was asked to place: the form, and under ``CallSid`` the call that was made."""
         self._port = port
         self._calls: dict[str, Callable[[RestCommand], None]] = {}
         self._server: asyncio.Server | None = None
@@ -145,6 +147,8 @@ class TwilioRest:
         sid = self.credentials.account_sid
         prefix, suffix = f"/{API_VERSION}/Accounts/{sid}/Calls/", ".json"
         call_sid = request.path.removeprefix(prefix).removesuffix(suffix)
+        if request.path == prefix.rstrip("/") + suffix and request.method == "POST":
+            return self._dial(request.form)
         known = request.path == f"{prefix}{call_sid}{suffix}" and call_sid in self._calls
         if not known:
             return _error(HTTPStatus.NOT_FOUND, _NOT_FOUND, f"The requested resource {request.path} was not found")
@@ -170,6 +174,15 @@ class TwilioRest:
             case _:
                 tell(RunUrl(form["Url"], form.get("Method", "POST").upper()))
         return RestReply(HTTPStatus.OK, self._call(call_sid, "in-progress"))
+
+    def _dial(self, form: Mapping[str, str]) -> RestReply:
+        """Place a call to somebody who is not simulated here: whoever runs the API plays them by its webhooks."""
+        if missing := [name for name in ("To", "From", "Url") if not form.get(name)]:
+            return _error(HTTPStatus.BAD_REQUEST, _INVALID, f"no {missing[0]}")
+        call_sid = f"CA{len(self.dialled) + 1:032x}"
+        self.dialled.append({**form, "CallSid": call_sid})
+        self._calls[call_sid] = lambda _: self.unregister(call_sid)
+        return RestReply(HTTPStatus.CREATED, self._call(call_sid, "queued"))
 
     def _call(self, call_sid: str, status: str) -> dict[str, object]:
         return {

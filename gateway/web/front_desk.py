@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.contracts.leg import Leg
 from gateway.settings.schema import Settings
+
+if TYPE_CHECKING:
+    from gateway.legs.hand_over import HandOverDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class FrontDesk(Protocol):
 
     def carrier_status(self, leg_id: str, status: str, duration_s: int | None) -> None:
         """Note what the carrier says of a call: its final status, or ``stream-error`` and the like of its stream."""
+        ...
+
+    def hands_over(self, desk: HandOverDesk) -> None:
+        """Take what hands callers to colleagues, for calls on flows."""
         ...
 
     def ready(self) -> tuple[bool, Mapping[str, str]]:

@@ -87,6 +87,21 @@ class PublicOrigin:
         url = f"{base}{path}?{query}" if query else f"{base}{path}"
         return socket_twin(url) if scope["type"] == "websocket" else url
 
+    def asked_host(self, connection: HTTPConnection) -> str:
+        """Return ``host[:port]`` as the other side wrote it, whatever ``public_url`` is."""
+        host = connection.headers.get("host", "")
+        if self._is_trusted(connection):
+            host = _nearest(connection.headers.get("x-forwarded-host", "")) or host
+        return host
+
+    def address(self, connection: HTTPConnection) -> str:
+        """Return the address of whoever asks: what the trusted proxy wrote of it, else the socket's other end."""
+        if self._is_trusted(connection):
+            forwarded = _nearest(connection.headers.get("x-forwarded-for", ""))
+            if forwarded:
+                return forwarded
+        return connection.client.host if connection.client is not None else ""
+
     def _is_trusted(self, connection: HTTPConnection) -> bool:
         if not self._trusted or connection.client is None:
             return False

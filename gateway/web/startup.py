@@ -28,7 +28,7 @@ def check_startup(settings: Settings) -> None:
 
 def startup_faults(settings: Settings) -> list[str]:
     """Return a line for each thing that forbids opening the doors; none is right."""
-    return [*_reach_faults(settings), *_proxy_faults(settings), *_twilio_faults(settings)]
+    return [*_reach_faults(settings), *_proxy_faults(settings), *_twilio_faults(settings), *_name_faults(settings)]
 
 
 def startup_warnings(settings: Settings) -> list[str]:
@@ -36,7 +36,8 @@ def startup_warnings(settings: Settings) -> list[str]:
     warnings = []
     if settings.server.auth == "off":
         warnings.append(
-            "server.auth is off: any program on this machine may open a call without signature or token; "
+            "server.auth is off: any program on this machine may open a call without signature or token, "
+            "and use the pages and the API without a key; "
             "never do this where callers' data is"
         )
     elif settings.carriers.twilio.auth_token is None:
@@ -106,6 +107,19 @@ def _proxy_faults(settings: Settings) -> list[str]:
             faults.append(
                 f"server.trusted_proxies: {entry!r} is no address or network; wanted the form 10.0.0.7 or 10.0.0.0/8"
             )
+    return faults
+
+
+def _name_faults(settings: Settings) -> list[str]:
+    """Return what under ``browser`` and ``proxy`` names nothing."""
+    faults = [
+        f"browser.personas: {name!r} is no persona; there are: {', '.join(settings.personas)}"
+        for name in settings.browser.personas or []
+        if name not in settings.personas
+    ]
+    endpoint = settings.proxy.endpoint
+    if endpoint is not None and endpoint not in settings.endpoints:
+        faults.append(f"proxy.endpoint: {endpoint!r} is no endpoint; there are: {', '.join(settings.endpoints)}")
     return faults
 
 

@@ -52,6 +52,8 @@ class TwilioDoor:
         self.origin = PublicOrigin(settings.server.public_url, settings.server.trusted_proxies)
         self.is_open_to_all = settings.server.auth == "off"
         """Whether neither signature nor token is asked for; on loopback only, which the start-up check sees to."""
+        self.base_url: str | None = settings.server.public_url
+        """Where the carrier reaches us: as settings say, else as its last webhook did."""
         self.calls: TwilioCalls | None = None
         self._check: SignatureCheck | None = None
         if twilio.auth_token is not None:

@@ -50,9 +50,8 @@ REFUSALS: Final = {
 """What a caller hears who can't be taken, by the front desk's word for it."""
 
 
-def webhook_routes(door: TwilioDoor) -> list[BaseRoute]:
+def webhook_routes(hooks: TwilioWebhooks) -> list[BaseRoute]:
     """Return Twilio's webhooks; Twilio may be told to use POST (its default) or GET."""
-    hooks = TwilioWebhooks(door)
     methods = ["GET", "POST"]
     return [
         Route(VOICE_PATH, hooks.voice, methods=methods),
@@ -70,19 +69,19 @@ class TwilioWebhooks:
     async def voice(self, request: Request) -> Response:
         """Answer a call: connect it to the media socket, or tell the caller why not."""
         try:
-            form = await self._verified(request)
+            form = await self.verified(request)
             call_sid = _call_sid(form)
         except Closed as closed:
             return _refusal(closed)
         desk = self._door.desk
         if (why := desk.may_answer()) is not None:
             log.info("call_refused", carrier="twilio", leg_id=call_sid, why=why)
-            return _document(refusal_document(REFUSALS.get(why, REFUSALS["busy"])))
+            return document(refusal_document(REFUSALS.get(why, REFUSALS["busy"])))
         caller_number, dialed_number = form.get("From", "")[:256], form.get("To", "")[:256]
         token = self._door.tickets.issue(call_sid)
         desk.ringing(Ring(call_sid, caller_number, dialed_number, token))
-        base = self._door.origin.base_url(request)
-        return _document(
+        base = self._door.base_url = self._door.origin.base_url(request)
+        return document(
             answer_document(
                 socket_twin(base) + MEDIA_PATH,
                 token,
@@ -97,18 +96,18 @@ class TwilioWebhooks:
     async def after(self, request: Request) -> Response:
         """Say what comes after the stream. Changes nothing: Twilio asks this of transferred calls too, and again."""
         try:
-            call_sid = _call_sid(await self._verified(request))
+            call_sid = _call_sid(await self.verified(request))
         except Closed as closed:
             return _refusal(closed)
         try:
-            return _document(after_document(self._door.pending.get(call_sid)))
+            return document(after_document(self._door.pending.get(call_sid)))
         except Unsupported:
-            return _document(after_document(None))
+            return document(after_document(None))
 
     async def status(self, request: Request) -> Response:
         """Note how a call went, or how its stream does."""
         try:
-            form = await self._verified(request)
+            form = await self.verified(request)
             call_sid = _call_sid(form)
         except Closed as closed:
             return _refusal(closed)
@@ -126,7 +125,7 @@ class TwilioWebhooks:
         self._door.desk.carrier_status(call_sid, status, duration_s)
         return Response(status_code=204)
 
-    async def _verified(self, request: Request) -> Form:
+    async def verified(self, request: Request) -> Form:
         """Return the request's fields, of the form or of a GET's query, once its signature holds.
 
         Raises:
@@ -197,7 +196,8 @@ def _call_sid(form: Form) -> str:
     return str(call_sid)
 
 
-def _document(twiml: str) -> Response:
+def document(twiml: str) -> Response:
+    """Return TwiML as an answer."""
     return Response(twiml, media_type="text/xml", headers={"cache-control": "no-store"})
 
 

@@ -419,7 +419,12 @@ def settings_of(
                 "api_timeout_ms": 2000,
             }
         },
-        "records": {"journal": records, "recording": records, "timeline": records},
+        "records": {
+            "journal": records,
+            "recording": records,
+            "timeline": records,
+            "store": {"enabled": False},
+        },
         **sections,
     }
     return Settings.model_validate(plain)

@@ -19,9 +19,10 @@ from gateway.web.audit import Action, AuditLog
 
 def test_a_certificate_is_made_once_and_kept(tmp_path: Path) -> None:
     names = own_names("0.0.0.0")
-    first = self_signed(tmp_path, names)
+    first = self_signed(tmp_path / "data", names)
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     made = first.certificate.read_bytes()
-    assert self_signed(tmp_path, names).certificate.read_bytes() == made
+    assert self_signed(tmp_path / "data", names).certificate.read_bytes() == made
     assert first.key.stat().st_mode & 0o777 == 0o600
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(first.certificate, first.key)
     there = x509.load_pem_x509_certificate(made).extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -308,6 +308,14 @@ class GeminiLive:
         self._results.append({"id": tool_call_id, "name": name, "response": {"output": output}})
         return []
 
+    def commit_input(self) -> list[bytes]:
+        """Return nothing: turns end by themselves here."""
+        return []
+
+    def add_image(self, data_uri: str) -> list[bytes]:
+        """Return nothing: pictures are not taken."""
+        return []
+
     def clear_input(self) -> list[bytes]:
         """Return nothing: what was heard can't be taken back."""
         return []

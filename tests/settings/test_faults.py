@@ -181,10 +181,17 @@ FAULTS: list[tuple[str, str, list[str]]] = [
         ["numbers.'+442079460000'.persona: missing in gateway.yaml line 3 column 26; name one; known: 'receptionist'"],
     ),
     (
-        "a number with a call flow",
-        "numbers: {+442079460000: {flow: main}}",
+        "a queue that leads to two places",
+        "flows: {queues: {fraud: {to: 'tel:+44', enqueue: fraud}}}",
         [
-            "numbers.'+442079460000'.flow: 'main' in gateway.yaml line 3 column 33 can't answer: this version has no call flows; name a persona"
+            "flows.queues.fraud: a section in gateway.yaml line 3 column 25 has to have exactly one of 'to', 'enqueue' and 'workflow'"
+        ],
+    ),
+    (
+        "a processor that cards would reach in the clear",
+        "flows: {payments: {acme: {type: http, url: 'http://pay.example'}}}",
+        [
+            "flows.payments.acme.url: 'http://pay.example' in gateway.yaml line 3 column 44 is not https:// (http:// is for this machine only)"
         ],
     ),
     (

@@ -104,6 +104,7 @@ class FlowConversation(Conversation):
         )
         self._watchdog.on_duty = lambda: self._director.talking.active
         self._watchdog.give_up = lambda _: self._director.note(Broke("model_silent"))
+        self._hands.may_show = lambda: not self._director.private
         self._epoch = self._responses.epoch
         self._speech: str | None = None
         """The utterance under way, until the engine knows that the caller speaks."""
@@ -206,6 +207,25 @@ class FlowConversation(Conversation):
         key = self._keys.take(event, now_ms)
         if key is not None and self._director.started:
             self._director.tell(Key(key), now_ms)
+
+    def _wrote(self, text: str, now_ms: float) -> None:
+        """Take a written turn: in a talk the model answers it, elsewhere the flow hears it like a spoken one."""
+        director = self._director
+        if director.talking.active:
+            super()._wrote(text, now_ms)
+            return
+        if director.deaf or not director.started:
+            self._fault(now_ms, "text_refused", "no text is taken while the model must not know what is said")
+            return
+
+        def shown(item_id: str, text: str) -> str:
+            director.said(item_id)
+            return director.shown(item_id, text)
+
+        item_id = self._hands.note(text, now_ms, shown)
+        director.note(SpeechBegan())
+        director.note(Spoke(item_id))
+        director.note(Words(item_id, text))
 
     def _speech_started(self, event: SpeechStarted, now_ms: float) -> None:
         if self._director.deaf:

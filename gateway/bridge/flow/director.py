@@ -214,6 +214,11 @@ class Director:
         if self._veil() is not None:
             self._veiled.add(item_id)
 
+    @property
+    def private(self) -> bool:
+        """Whether what is asked for now is kept from records, or from the model altogether."""
+        return self.deaf or self._veil() is not None
+
     def shown(self, item_id: str, text: str) -> str:
         """Return what records may show of the caller's words."""
         return "[private]" if item_id in self._veiled and text else text

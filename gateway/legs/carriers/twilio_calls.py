@@ -31,6 +31,9 @@ _CALL_GONE: Final = frozenset({20404, 21220})
 
 _TELEPHONE: Final = re.compile(r"tel:(\+?[0-9*#]{1,24})")
 _SIP: Final = re.compile(r"sips?:[^\s<>\"]{1,250}")
+_PLACE: Final = re.compile(r"(?P<kind>conference|queue|workflow):(?P<name>[A-Za-z0-9_.-]{1,64})")
+"""Where a caller may be put besides numbers: a conference of ours, a queue, a TaskRouter workflow."""
+_PRESS: Final = {"en": "Press {key} to take the call.", "es": "Pulse {key} para aceptar la llamada."}
 _CALLER_ID: Final = re.compile(r"\+?[0-9]{1,24}|[A-Za-z0-9_.+:@-]{1,120}")
 
 
@@ -90,6 +93,9 @@ def after_document(target: TransferTarget | None) -> str:
     if target is None:
         response.hangup()
         return str(response)
+    if (place := _PLACE.fullmatch(target.uri)) is not None:
+        _send_to(response, place["kind"], place["name"])
+        return str(response)
     dial = response.dial(caller_id=target.caller_id) if target.caller_id else response.dial()
     if target.caller_id and not _CALLER_ID.fullmatch(target.caller_id):
         raise Unsupported("twilio: the caller id of a transfer is no number, client or SIP name; leave it out")
@@ -99,6 +105,49 @@ def after_document(target: TransferTarget | None) -> str:
         dial.sip(target.uri)
     else:
         raise Unsupported("twilio: a transfer goes to tel:+44… or sip:…; correct the target in transfer_targets")
+    return str(response)
+
+
+def _send_to(response: VoiceResponse, kind: str, name: str) -> None:
+    """Put a caller where somebody else takes care of them: a conference, a queue, or TaskRouter's hands."""
+    match kind:
+        case "conference":
+            _join(response, name)
+        case "queue":
+            response.enqueue(name)
+        case _:
+            response.enqueue(workflow_sid=name)
+
+
+def _join(response: VoiceResponse, room: str) -> None:
+    # It ends with whoever leaves first: neither is left alone in it, and nobody pays for an empty room.
+    response.dial().conference(room, beep="false", start_conference_on_enter=True, end_conference_on_exit=True)
+
+
+def colleague_document(room: str) -> str:
+    """Return the TwiML that brings a colleague to the caller."""
+    response = VoiceResponse()
+    _join(response, room)
+    return str(response)
+
+
+def whisper_document(words: str, language: str, key_url: str, key: str) -> str:
+    """Return the TwiML that tells a colleague what it is about, and asks for a key before they get the caller.
+
+    Without the key nothing happens for ten seconds, and then ``key_url`` is asked all the same, with no digits.
+    """
+    response = VoiceResponse()
+    gather = response.gather(num_digits=1, timeout=10, action=key_url, method="POST", action_on_empty_result=True)
+    asked = _PRESS.get(language.partition("-")[0].lower(), _PRESS["en"]).format(key=key)
+    gather.say(f"{words} {asked}".strip(), language=language)
+    response.hangup()
+    return str(response)
+
+
+def refused_document() -> str:
+    """Return the TwiML that ends a call without a word."""
+    response = VoiceResponse()
+    response.hangup()
     return str(response)
 
 
@@ -144,6 +193,20 @@ class TwilioCalls:
             method="POST",
             url=self._url(call_sid),
             form={"Twiml": after_document(target)},
+            idempotent=False,
+        )
+
+    def dial_request(self, to: str, caller_id: str, url: str, status_url: str, ring_s: int) -> CarrierRequest:
+        """Return the request that rings somebody; ``url`` is asked what they hear once they answer.
+
+        It is not idempotent: a second one would ring them twice. ``status_url`` is told how their call ended.
+        """
+        return CarrierRequest(
+            carrier="twilio",
+            action="dial",
+            method="POST",
+            url=f"{self._calls_url}.json",
+            form={"To": to, "From": caller_id, "Url": url, "StatusCallback": status_url, "Timeout": str(ring_s)},
             idempotent=False,
         )
 

@@ -1,0 +1,1 @@
+"""Prompts as sound: rendered once with a flow's voice, verified, kept by the hash of what they say, and played."""

@@ -1,0 +1,1 @@
+"""The speech API's doors: HTTP in front of ``gateway.speech_service``."""

@@ -1,0 +1,1 @@
+"""Scripted tests of flows, and random walks."""
