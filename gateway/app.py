@@ -18,8 +18,9 @@ import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from gateway.bridge.call import Call, CallParts, LocalSpeech
+from gateway.bridge.call import Call
 from gateway.bridge.early import EarlySessions
+from gateway.bridge.parts import CallParts, LocalSpeech
 from gateway.bridge.plan import plan_call, session_setup
 from gateway.bridge.registry import CallRegistry
 from gateway.bridge.story import Story

@@ -16,9 +16,9 @@ from typing import Any, Final, Literal, Protocol, assert_never
 import structlog
 
 from gateway.audio.format import AudioFormat, AudioFrame
-from gateway.bridge.call import LocalSpeech
 from gateway.bridge.flow.plan import FlowCall, HandOverWork, Outcome, PromptAudio, Recorded, Said, Work
 from gateway.bridge.flow.talking import spec_of
+from gateway.bridge.parts import LocalSpeech
 from gateway.clock import Clock
 from gateway.contracts.leg import Leg, LegStarted, TransferTarget
 from gateway.contracts.model import ModelCapabilities

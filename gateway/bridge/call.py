@@ -8,10 +8,10 @@ call ends — the caller, the carrier, the model, the deadline, a drain — it e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 import structlog
 
@@ -50,75 +50,28 @@ from gateway.bridge.commands import (
 )
 from gateway.bridge.conversation import Conversation
 from gateway.bridge.digits import SEND_DIGITS, digits_tool
+from gateway.bridge.errands import Errands
 from gateway.bridge.lookups import Lookups
 from gateway.bridge.media import MediaChain
-from gateway.bridge.plan import CallPlan
+from gateway.bridge.parts import CallParts
 from gateway.bridge.playback import Playback
 from gateway.bridge.sessions import Sessions
 from gateway.bridge.tail import Tail
 from gateway.bridge.tools import built_in_specs
 from gateway.bridge.watching import Watching
-from gateway.clock import Clock
 from gateway.contracts.leg import FramesLost, Leg, LegEnded, LegEvent, TransferTarget
-from gateway.contracts.live import LiveView
-from gateway.contracts.model import ModelConnector, ModelEvent, ModelSession, SessionLost, SessionReady, SessionSetup
-from gateway.contracts.price import Price, TranscriberPrice
-from gateway.contracts.record import AudioTap, CallStarted, Sink
+from gateway.contracts.model import ModelEvent, SessionLost, SessionReady, SessionSetup
+from gateway.contracts.record import CallStarted
 from gateway.contracts.text import Label
-from gateway.contracts.tool import Tool, ToolOutcome
-from gateway.errors import CarrierError, Ending, GatewayError, ModelError, ModelRefused, Party, Unsupported
-from gateway.privacy.redactor import Redactor
+from gateway.errors import CarrierError, Ending, ModelError, ModelRefused, Party, Unsupported
 
 if TYPE_CHECKING:
     from gateway.bridge.flow.ear import Ear
-    from gateway.bridge.flow.plan import FlowCall, Work
 
 log = structlog.get_logger()
 
 FINISH_WITHIN_S: Final = 8.0
 """Time limit for saying goodbye to leg, sessions and sinks together."""
-
-
-class LocalSpeech(Protocol):
-    """A voice that needs no model: for apologies, and for a disclosure that no model says exactly."""
-
-    async def render(self, text: str, purpose: str, language: str, format: AudioFormat) -> AudioFrame | None:
-        """Return ``text`` as speech in ``format``; None if there is neither a voice nor a recording for ``purpose``."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallParts:
-    """What the door hands to a call: everything that is not the leg."""
-
-    call_id: str
-    plan: CallPlan
-    setup: SessionSetup
-    """Without the built-in tools, which the call adds."""
-    connector: ModelConnector
-    session: Awaitable[ModelSession] | None = None
-    """A session opened while the phone rang."""
-    append_ms: int = 20
-    clock: Clock
-    redactor: Redactor
-    sink: Sink
-    tap: AudioTap | None = None
-    card_protection: bool = True
-    """Whether what was masked, or never written down, is silent in the recording."""
-    local_speech: LocalSpeech | None = None
-    tools: Mapping[str, Tool] = field(default_factory=dict)
-    """What the model may call, by name, beside the built-in tools."""
-    lookups: Sequence[Tool] = ()
-    """Called when the call starts."""
-    price: Price | None = None
-    """Of the endpoint's model; None if it is unknown."""
-    transcriber_price: TranscriberPrice | None = None
-    flow: FlowCall | None = None
-    """The flow that the call runs; None is a plain conversation."""
-    view: LiveView | None = None
-    """Who looks on while the call goes on."""
-    view_redactor: Redactor | None = None
-    """For ``view``, and given with it."""
 
 
 class Call:
@@ -134,7 +87,6 @@ class Call:
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._timer: asyncio.TimerHandle | None = None
         self._wake_ms: float | None = None
-        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._connected_ms: float | None = None
         started = leg.started
         self._tools = dict(parts.tools)
@@ -153,6 +105,9 @@ class Call:
         )
         self._ear: Ear | None = None
         self._conversation = self._new_conversation()
+        self._errands = Errands(
+            self._conversation, leg, parts, tools=self._tools, carry_out=self._do, now_ms=self._now_ms
+        )
         self._watching: Watching | None = None
         if parts.view is not None and parts.view_redactor is not None:
             self._watching = Watching(parts.view, parts.view_redactor, self._conversation.response)
@@ -271,9 +226,7 @@ class Call:
             log.error("model_unreachable", endpoint=self._parts.connector.name, why=self._refusal)
         dropped_ms = self._sessions.dropped_ms + self._tail.lost_ms
         self._do(self._conversation.ended(ending, self._now_ms(), dropped_ms=dropped_ms))
-        for task in self._tasks.values():
-            task.cancel()
-        parts: list[Awaitable[object]] = [self._part_with_leg(ending), *self._tasks.values(), *self._lookups.stop()]
+        parts: list[Awaitable[object]] = [self._part_with_leg(ending), *self._errands.stop(), *self._lookups.stop()]
         parts += self._sessions.close()
         if self._parts.tap is not None:
             parts.append(self._parts.tap.close(self._now_ms()))
@@ -389,16 +342,8 @@ class Call:
                 self._parts.sink.accept(record)
             case EndCall(ending):
                 self.end(ending)
-            case SpeakLocally(text, purpose):
-                self._start(f"speak:{purpose}", self._speak_locally(text, purpose))
-            case TransferCall(target):
-                self._start("transfer", self._transfer(target))
-            case RunTool(tool_call_id, name, arguments):
-                self._start(f"tool:{tool_call_id}", self._run_tool(tool_call_id, name, arguments))
-            case CancelTools():
-                for name, task in self._tasks.items():
-                    if name.startswith("tool:"):
-                        task.cancel()
+            case SpeakLocally() | TransferCall() | RunTool() | CancelTools() | DoAside() | StopAside():
+                self._errands.begin(command)
             case OpenSession():
                 self._sessions.open_next()
             case UseSession(said):
@@ -410,11 +355,6 @@ class Call:
             case ConfigureSession(changes):
                 self.setup = replace(self.setup, **changes)  # type: ignore[arg-type]
                 self._sessions.configure()
-            case DoAside(name, work):
-                self._start(f"aside:{name}", self._do_aside(name, work))
-            case StopAside(name):
-                if (stopped := self._tasks.get(f"aside:{name}")) is not None:
-                    stopped.cancel()
             case DoAfterwards(work):
                 assert self._parts.flow is not None
                 self._parts.flow.help.afterwards(work)
@@ -433,50 +373,6 @@ class Call:
                 self._sessions.tell(command)
             case _:
                 assert_never(command)
-
-    def _start(self, name: str, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks[name] = task
-        task.add_done_callback(lambda _: self._tasks.pop(name, None))
-
-    async def _speak_locally(self, text: str, purpose: str) -> None:
-        frame = None
-        if self._parts.local_speech is not None:
-            try:
-                wanted, language = self._leg.started.to_caller, self._parts.plan.language
-                frame = await self._parts.local_speech.render(text, purpose, language, wanted)
-            except GatewayError as error:
-                log.error("local_speech_failed", why=str(error))
-        self._do(self._conversation.local_speech(text, purpose, frame, self._now_ms()))
-
-    async def _transfer(self, target: TransferTarget) -> None:
-        why = None
-        try:
-            await self._leg.transfer(target)
-        except (CarrierError, Unsupported) as error:
-            why = str(error)
-        self._do(self._conversation.transfer_finished(target.uri, why, self._now_ms()))
-
-    async def _run_tool(self, tool_call_id: str, name: str, arguments: str) -> None:
-        try:
-            outcome = await self._tools[name].run(arguments)
-        except Exception as error:  # noqa: BLE001 - a tool is the operator's code: whatever it does, the call goes on
-            log.error("tool_failed", tool=name, error=type(error).__name__)
-            outcome = ToolOutcome('{"error": "the tool failed"}', ok=False)
-        self._do(self._conversation.tool_finished(tool_call_id, outcome.output, self._now_ms(), ok=outcome.ok))
-
-    async def _do_aside(self, name: str, work: Work) -> None:
-        from gateway.bridge.flow.conversation import FlowConversation
-        from gateway.bridge.flow.plan import do
-
-        assert self._parts.flow is not None
-        assert isinstance(self._conversation, FlowConversation)
-        outcome = None
-        try:
-            outcome = await do(work, self._parts.flow.help, self._leg)
-        except Exception as error:  # noqa: BLE001 - it may be the operator's code: the flow goes on by its ``failed`` way
-            log.error("flow_work_failed", work=name, error=type(error).__name__)
-        self._do(self._conversation.done_aside(name, outcome, self._now_ms()))
 
     def _learn(self, line: str) -> None:
         """Tell the model what a lookup brought too late for the instructions."""

@@ -65,6 +65,8 @@ from gateway.errors import Ending, Party
 from gateway.privacy.redactor import Redactor
 
 RETRY_MS: Final = 500
+LOOK_AT_MOST_EVERY_MS: Final = 100
+"""How often a playout that has stopped is looked at, where nothing comes back from the leg."""
 BUSY_FAULT: Final = "conversation_already_has_active_response"
 CANCEL_TOO_LATE: Final = "response_cancel_not_active"
 """A cancel met the end of its response on the way: there is nothing left to stop, and nothing to tell of."""
@@ -234,7 +236,7 @@ class Conversation:
     def _wake_when_heard(self, now_ms: float) -> None:
         """Have what plays written down once it was heard, where no mark says so."""
         if self._playback.by_clock and self._playback.unheard_ms(now_ms) > 0:
-            self._alarms.set("heard", self._playback.ends_at_ms(now_ms) + 1)
+            self._alarms.set("heard", max(self._playback.ends_at_ms(now_ms) + 1, now_ms + LOOK_AT_MOST_EVERY_MS))
 
     def _told(self) -> list[Command]:
         """Hand the commands over, in the words of the session in use."""

@@ -222,9 +222,7 @@ class Playback:
                     break
         return max(self._proved, min(clock, self._end), 0)
 
-    def mark_returned(
-        self, name: str, now_ms: float, fate: MarkFate = MarkFate.UNKNOWN, past_ms: float = 0.0
-    ) -> bool:
+    def mark_returned(self, name: str, now_ms: float, fate: MarkFate = MarkFate.UNKNOWN, past_ms: float = 0.0) -> bool:
         """Take a mark that came back; tell whether it proves anything.
 
         A mark of a cleared playout, one that was never placed, and one that says it was cleared prove nothing.

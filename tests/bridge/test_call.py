@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.audio.format import PCM16_24K, PCMU_8K, AudioFormat, AudioFrame
-from gateway.bridge.call import Call, CallParts
+from gateway.bridge.call import Call
+from gateway.bridge.parts import CallParts
 from gateway.clock import HandClock
 from gateway.contracts.leg import HeardSignal, LegCapabilities, MarksOnClear
 from gateway.contracts.model import (

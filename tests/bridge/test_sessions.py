@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.audio.format import PCMU_8K, AudioFrame
-from gateway.bridge.call import Call, CallParts
+from gateway.bridge.call import Call
 from gateway.bridge.early import EarlySessions
+from gateway.bridge.parts import CallParts
 from gateway.clock import HandClock
 from gateway.contracts.model import (
     CallerTranscript,

@@ -26,8 +26,8 @@ from typing import Any, Final, TypeVar
 import structlog.testing
 
 from gateway.app import Exchange, create_app
-from gateway.bridge.call import CallParts
 from gateway.bridge.early import EarlySessions
+from gateway.bridge.parts import CallParts
 from gateway.cli.server import GatewayServer
 from gateway.clock import Clock
 from gateway.contracts.leg import Leg, LegStarted

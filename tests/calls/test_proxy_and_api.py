@@ -8,7 +8,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -16,10 +15,9 @@ from openai import AsyncOpenAI
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway.contracts.record import AgentSpoke, CallEnded, CallerSpoke, CallStarted, Fault
+from gateway.contracts.record import AgentSpoke, CallEnded, CallStarted, Fault
 from gateway.web.audit import read_audit
 from tests.calls.rig import Rig, rig, says, script, talk
-from tests.calls.sounds import sound
 from tests.calls.test_browser import KEY, is_over, open_to_pages, page
 
 VIEWER = "viewer-of-the-tests-" + "v" * 24
@@ -34,7 +32,9 @@ async def api(house: Rig, key: str | None = KEY) -> AsyncIterator[httpx.AsyncCli
 
 
 def program(house: Rig, key: str = KEY) -> AsyncOpenAI:
-    return AsyncOpenAI(api_key=key, base_url=f"{house.base}/v1", websocket_base_url=f"ws://127.0.0.1:{house.server.port}/v1")
+    return AsyncOpenAI(
+        api_key=key, base_url=f"{house.base}/v1", websocket_base_url=f"ws://127.0.0.1:{house.server.port}/v1"
+    )
 
 
 # --- the proxy -------------------------------------------------------------------------------------------------------
@@ -232,7 +232,9 @@ async def test_a_cookie_lets_a_browser_in_and_a_forged_one_does_not(tmp_path: Pa
             browser.cookies.clear()
             refused = await browser.get("/api/session", headers={"cookie": f"gateway_session={forged}"})
             assert refused.status_code == 401
-            out = await browser.delete("/api/session", headers={"cookie": f"gateway_session={value}", "origin": house.base})
+            out = await browser.delete(
+                "/api/session", headers={"cookie": f"gateway_session={value}", "origin": house.base}
+            )
             assert out.status_code == 204
         actions = [entry.action for entry in read_audit(tmp_path / "data" / "audit.jsonl")]
         assert actions == ["sign_in_refused", "sign_in", "sign_out"]
@@ -240,19 +242,17 @@ async def test_a_cookie_lets_a_browser_in_and_a_forged_one_does_not(tmp_path: Pa
 
 async def test_whoever_asks_too_often_has_to_wait(tmp_path: Path) -> None:
     access = {"keys": KEYS, "requests_per_minute": 5, "sign_ins_per_minute": 3}
-    async with rig(tmp_path, talk("Hello."), strict=False, access=access) as house:
-        async with api(house) as client:
-            answers = [await client.get("/api/calls") for _ in range(11)]
-            assert [answer.status_code for answer in answers] == [200] * 10 + [429]
-            assert int(answers[-1].headers["retry-after"]) >= 1
-            guesses = [await client.post("/api/session", json={"key": f"{n}" * 24}) for n in range(4)]
-            assert [guess.status_code for guess in guesses] == [401, 401, 401, 429]
+    async with rig(tmp_path, talk("Hello."), strict=False, access=access) as house, api(house) as client:
+        answers = [await client.get("/api/calls") for _ in range(11)]
+        assert [answer.status_code for answer in answers] == [200] * 10 + [429]
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        guesses = [await client.post("/api/session", json={"key": f"{n}" * 24}) for n in range(4)]
+        assert [guess.status_code for guess in guesses] == [401, 401, 401, 429]
 
 
 async def test_answers_carry_security_headers(tmp_path: Path) -> None:
-    async with rig(tmp_path, talk("Hello."), strict=False, access={"keys": KEYS}) as house:
-        async with api(house) as client:
-            headers = (await client.get("/api/calls")).headers
-            assert "frame-ancestors 'none'" in headers["content-security-policy"]
-            assert headers["x-content-type-options"] == "nosniff"
-            assert headers["cache-control"] == "no-store"
+    async with rig(tmp_path, talk("Hello."), strict=False, access={"keys": KEYS}) as house, api(house) as client:
+        headers = (await client.get("/api/calls")).headers
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"

@@ -47,7 +47,11 @@ def test_a_field_that_is_there_twice_is_sent_as_it_was_checked() -> None:
         ({"type": "session.update"}, "invalid_value", "session"),
         ({"type": "session.update", "session": {"prompt": {"id": "x"}}}, "field_not_allowed", "session.prompt"),
         ({"type": "session.update", "session": {"audio": []}}, "invalid_value", "session.audio"),
-        ({"type": "session.update", "session": {"audio": {"input": {"x": 1}}}}, "field_not_allowed", "session.audio.input.x"),
+        (
+            {"type": "session.update", "session": {"audio": {"input": {"x": 1}}}},
+            "field_not_allowed",
+            "session.audio.input.x",
+        ),
         ({"type": "response.create", "response": {"model": "x"}}, "field_not_allowed", "response.model"),
         ({"type": "response.create", "response": {"tools": [{"type": "mcp"}]}}, "tool_not_allowed", "response.tools"),
     ],

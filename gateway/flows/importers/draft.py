@@ -17,6 +17,8 @@ Body = dict[str, Yaml]
 """A step as it will stand in the file."""
 
 EVERYDAY: Final = "shared/everyday.yaml"
+BY_KEYS: Final = "Please use your keypad."
+"""Added to questions for secrets, which are taken by keys only."""
 UNKNOWN_QUEUE: Final = "queue:agents"
 """Where a person is, when the source does not say it."""
 _SECRET_WORDS: Final = re.compile(r"(^|_)(pin|password|passcode|cvv2?|cvc2?|security_code|otp|clave)(_|$)")

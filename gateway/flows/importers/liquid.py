@@ -57,7 +57,10 @@ def template(text: str, name_of: NameOf) -> tuple[str, list[str]]:
     if _BLOCK.search(text):
         problems.append("a block '{% … %}' has no counterpart; write a decide step")
     plain = _BLOCK.sub("", text).replace("${", "$")
-    return " ".join(_VALUE.sub(placed, plain).split()), problems
+    said = " ".join(_VALUE.sub(placed, plain).split())
+    if "{{" in said:
+        problems.append("a '{{' is never closed")
+    return said.replace("{{", ""), problems
 
 
 def _constant(source: str) -> str | None:

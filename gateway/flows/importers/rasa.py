@@ -53,6 +53,7 @@ def import_rasa(paths: Sequence[Path], flow: str, language: str = "en-US", title
     for one in own.values():
         part = FlowWriter(project, draft, domain, one).write()
         draft.subflows[part.name] = part
+    _finish_runs(draft)
     _write_top(project, draft, domain, own)
     for name in sorted(project.flows.keys() - own.keys()):
         known = _BUILT_IN.get(name)
@@ -64,6 +65,20 @@ def import_rasa(paths: Sequence[Path], flow: str, language: str = "en-US", title
         draft.notes.changed(f"'{key}'", "means nothing on a phone; left out")
     draft.notes.changed("understanding", "callers are asked closed questions; the model never chooses a step")
     return finish(draft)
+
+
+def _finish_runs(draft: Draft) -> None:
+    """Say where a call goes that comes back from a subflow by a link: Rasa has no links in flows that are called."""
+    for part in draft.subflows.values():
+        for name, body in part.steps.items():
+            called = draft.subflows.get(str(body.get("run", "")))
+            ways = body.get("then")
+            for outcome in called.outcomes[2:] if called else ():
+                assert isinstance(ways, dict)
+                ways[outcome] = {"return": STUCK}
+                draft.notes.needs_you(
+                    f"flow '{called and called.name}'", "is called and ends in a link", part.path(name)
+                )
 
 
 def _write_top(project: RasaProject, draft: Draft, domain: Domain, flows: dict[str, RasaFlow]) -> None:

@@ -105,7 +105,7 @@ class Domain:
                 return "…"
             return f"${{{word(name, 'slot')}}}"
 
-        return re.sub(r"\{(\w+)\}", placed, text)
+        return re.sub(r"\{(\w+)\}", placed, text).replace("{{", "{")
 
     def prompt(self, utters: list[str], step: str, otherwise: str) -> list[str]:
         """Return what is asked, of the first response that there is; variations become later tries."""

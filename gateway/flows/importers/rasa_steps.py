@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from gateway.flows.importers.draft import Body, Draft, Part, humanized, word
+from gateway.flows.importers.draft import BY_KEYS, Body, Draft, Part, humanized, word
 from gateway.flows.importers.rasa_conditions import slots_in
 from gateway.flows.importers.rasa_project import RasaFlow, RasaProject, maps_of, steps_within
 from gateway.flows.importers.rasa_slots import ASK_FOR, Domain
@@ -171,7 +171,7 @@ class FlowWriter:
         known = [utter for utter in utters if self._domain.responses(utter)] or [utters[-1]]
         prompt = self._domain.prompt(known, path, ASK_FOR.format(name=humanized(word(slot, "slot"))))
         if self._domain.is_private(slot):
-            prompt = [f"{text} Please use your keypad." for text in prompt]
+            prompt = [f"{text} {BY_KEYS}" for text in prompt]
         rejections = [*maps_of(step.get("rejections")), *self._project.slots[slot].rejections]
         check = self._part.free(f"check_{name}") if rejections else ""
         self._part.steps[name] = {
@@ -257,8 +257,7 @@ class FlowWriter:
         assert isinstance(sends, dict)
         assert isinstance(returns, dict)
         for slot in sent:
-            kind = self._domain.kind(slot)
-            sends.setdefault(word(slot, "slot"), kind if kind == "secret" else f"optional {kind}")
+            sends.setdefault(word(slot, "slot"), f"optional {self._domain.kind(slot)}")
         returns |= {word(slot, "slot"): self._domain.kind(slot) for slot in given}
         body: Body = {"call": tool, "with": {word(slot, "slot"): f"${{{word(slot, 'slot')}}}" for slot in sent}}
         keep = self._part.free(f"keep_{name}") if given else ""

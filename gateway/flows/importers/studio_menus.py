@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.flows.importers.draft import Body, humanized, private_slot, word
+from gateway.flows.importers.draft import BY_KEYS, Body, humanized, private_slot, word
 from gateway.flows.importers.liquid import reference
 from gateway.flows.importers.studio_document import Condition, StudioFlow, Widget
 from gateway.flows.importers.studio_values import Values
@@ -84,8 +84,9 @@ class MenuWriter:
         """Decide what a gather becomes, and make its value known by name, before anything is written."""
         fold = fold_of(self._flow, gather)
         if fold is None:
-            self._values.slots[gather.name] = word(gather.name, "answer")
-            self._values.draft.slots[word(gather.name, "answer")] = self._slot(gather)
+            slot = self._steps[gather.name]
+            self._values.slots[gather.name] = slot
+            self._values.draft.slots[slot] = self._slot(gather, slot)
             self._swallow(gather, [])
             return None
         for split in fold.splits:
@@ -181,7 +182,10 @@ class MenuWriter:
             self._notes.needs_you(
                 f"widget '{gather.name}'", f"what is said led to '{spoken}', keys to '{filled}'", step
             )
-        body: Body = {"ask": self._values.slots[gather.name], "prompt": prompt}
+        slot = self._values.slots[gather.name]
+        if "privacy" in self._values.draft.slots[slot]:
+            prompt = f"{prompt} {BY_KEYS}"
+        body: Body = {"ask": slot, "prompt": prompt}
         body |= self._tries(gather, step, [])
         ways = body["then"]
         assert isinstance(ways, dict)
@@ -189,8 +193,7 @@ class MenuWriter:
         self._notes.kept(f"widget '{gather.name}'", f"a question; its answer is slot '{body['ask']}'", step)
         return body
 
-    def _slot(self, gather: Widget) -> Body:
-        name = word(gather.name, "answer")
+    def _slot(self, gather: Widget, name: str) -> Body:
         private = private_slot(name)
         if private is not None:
             self._notes.needs_you(

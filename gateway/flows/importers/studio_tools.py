@@ -31,7 +31,7 @@ class ToolWriter:
 
     def step(self, widget: Widget, step: str, good: str, bad: str) -> Body:
         """Return the step that calls a widget's tool, and write the tool's contract."""
-        tool, what = word(widget.name, "tool"), f"widget '{widget.name}'"
+        tool, what = step, f"widget '{widget.name}'"
         notes = self.values.draft.notes
         arguments: dict[str, Yaml] = {}
         contract = self._address(widget, what, step, arguments)
@@ -53,7 +53,7 @@ class ToolWriter:
         return body | {"then": {"ok": good, "failed": bad}}
 
     def _address(self, widget: Widget, what: str, step: str, arguments: dict[str, Yaml]) -> Body:
-        notes, tool = self.values.draft.notes, word(widget.name, "tool")
+        notes, tool = self.values.draft.notes, step
         method = widget.text("method").upper() or "POST"
         url = widget.text("url")
         contract: Body = {"description": f"Studio's {widget.name}"}
