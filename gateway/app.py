@@ -7,57 +7,45 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from gateway.archive import Archive
 from gateway.bridge.call import Call
-from gateway.bridge.early import EarlySessions
 from gateway.bridge.parts import CallParts, LocalSpeech
 from gateway.bridge.plan import plan_call, session_setup
 from gateway.bridge.registry import CallRegistry
 from gateway.bridge.story import Story
 from gateway.clock import Clock, SystemClock
 from gateway.contracts.leg import Leg, LegStarted
-from gateway.contracts.model import ModelConnector, ModelSession
-from gateway.contracts.record import AnyRecord, AudioTap, CallEnded, CallStarted, CarrierStatus, Sink
+from gateway.contracts.model import ModelConnector
+from gateway.contracts.record import Sink
 from gateway.contracts.tool import CallFacts, Tool
-from gateway.errors import ConfigurationError, Ending, Party, SpeechError
+from gateway.errors import ConfigurationError, Ending, Party
 from gateway.legs.carrier_http import CarrierHttp
 from gateway.legs.tickets import open_ticket_office, token_secret
-from gateway.offline.supervisor import LocalModelProcess
+from gateway.model_bank import ModelBank
 from gateway.privacy.custom import CallContext, CustomRedaction, CustomStage, load_custom
 from gateway.privacy.patterns import load_patterns
 from gateway.privacy.redactor import Redactor
-from gateway.realtime.connector import RealtimeConnector
 from gateway.realtime.kinds import check_endpoint
-from gateway.realtime.relay import RelayConnector
 from gateway.realtime.shortfalls import shortfalls
-from gateway.records.courier import Courier
-from gateway.records.encryption import SUFFIX, Key, load_key
 from gateway.records.fanout import Aside, Fanout
-from gateway.records.journal import JournalSink
-from gateway.records.outlets import open_courier
-from gateway.records.papers import PaperDesk
-from gateway.records.recording import Recorder
-from gateway.records.retention import CallPaths, DataDir, prepare_data_dir, sweep
-from gateway.records.spool import SpoolSink
+from gateway.records.retention import CallPaths, DataDir, prepare_data_dir
 from gateway.settings.effective import answer_to, answers, any_flow, persona_on
 from gateway.settings.schema import EndpointSettings, PersonaSettings, Settings
 from gateway.speech.spare import SpareVoice
 from gateway.speech_service.service import SpeechService
+from gateway.telemetry.call_log import CallLog
 from gateway.telemetry.call_metrics import CallMetrics
-from gateway.telemetry.connects import CountedConnector
 from gateway.telemetry.log import bind_call
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.wire import tracer
 from gateway.toolbox.box import Toolbox
 from gateway.web.access import Access
 from gateway.web.api_routes import api_routes, browser_middleware
@@ -75,12 +63,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-SWEEP_EVERY_S: Final = 3600.0
 WARM_UP_AFTER_S: Final = 1.0
-COURIER_WITHIN_S: Final = 5.0
-"""How long records may still be delivered when the gateway stops; what is left waits on the disk."""
-CALLS_REMEMBERED: Final = 1000
-"""Ended calls to whose journal a carrier's late word is still added."""
 FINAL_STATUSES: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 _LETTERS: Final = "bcdfghjkmnpqrstvwxz"
 
@@ -88,29 +71,6 @@ _LETTERS: Final = "bcdfghjkmnpqrstvwxz"
 def new_call_id() -> str:
     """Return a call's id: twelve letters, so that no digit run of it ever looks like a card's."""
     return "".join(secrets.choice(_LETTERS) for _ in range(12))
-
-
-class CallLog:
-    """The sink that tells of a call in the log: two lines at INFO, and at DEBUG every record."""
-
-    def __init__(self) -> None:
-        self._all = structlog.get_logger().is_enabled_for(logging.DEBUG)
-
-    def accept(self, record: AnyRecord) -> None:
-        """Write a line; its text fields are redacted by their type."""
-        told = isinstance(record, CallStarted | CallEnded)
-        if not told and not self._all:
-            return
-        facts = {
-            field: value if isinstance(value, int | float) else str(value)
-            for field in record.__struct_fields__
-            if (value := getattr(record, field)) is not None and field not in {"call_id", "text", "arguments", "output"}
-        }
-        write = log.info if told else log.debug
-        write(str(record.__struct_config__.tag), **facts)
-
-    async def close(self) -> None:
-        """Nothing is kept back."""
 
 
 class Exchange:
@@ -129,21 +89,15 @@ class Exchange:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.registry = CallRegistry(settings.limits.calls)
-        self.data_dir: DataDir | None = None
-        self.local_model: LocalModelProcess | None = None
         self._watch = watch
         self.board = LiveBoard()
         """What goes on at this moment."""
         self._visitors: dict[str, Visitor] = {}
         """Pages whose conversation is live, by leg id."""
-        self._relay: RelayConnector | None = None
-        self._connectors: dict[str, ModelConnector] = {}
-        self._openers: list[RealtimeConnector] = []
-        """What the connectors open sessions with, to be closed at the end."""
-        self._early = EarlySessions(settings.limits.early_sessions)
         self.metrics = Metrics(
-            live=lambda: len(self.registry.live), early=lambda: len(self._early), limit=settings.limits.calls
+            live=lambda: len(self.registry.live), early=lambda: self.bank.ringing, limit=settings.limits.calls
         )
+        self.bank = ModelBank(settings, self.metrics, self.clock)
         privacy = settings.privacy
         self._custom = (
             CustomRedaction(load_custom(privacy.redactor), limit_ms=privacy.redactor_limit_ms)
@@ -151,21 +105,15 @@ class Exchange:
             else None
         )
         self._patterns = load_patterns(privacy.patterns)
+        self.archive = Archive(settings, self.clock, self._patterns)
         self._local_speech: LocalSpeech = SpareVoice()
-        self._papers = PaperDesk()
         self._toolbox = Toolbox(settings.tools)
         self.speech: SpeechService | None = None
         if settings.speech_api.enabled and (settings.speech_api.endpoint or settings.endpoint):
-            self.speech = SpeechService(settings, clock=self.clock, reach=self._reachable, custom=self._custom)
+            self.speech = SpeechService(settings, clock=self.clock, reach=self.bank.reachable, custom=self._custom)
         self.flows: FlowsDesk | None = None
         """The call flows; None if no number can reach one."""
         self._hand_overs: HandOverDesk | None = None
-        self._sweeper: asyncio.Task[None] | None = None
-        self._courier: Courier | None = None
-        self._recording_key: Key | None = None
-        self._latest: dict[str, tuple[CallPaths, float]] = {}
-        """Where the latest calls left their traces and when they began, by the carrier's id."""
-        self._notes: set[asyncio.Task[None]] = set()
 
     # --- the doors ask ---------------------------------------------------------------------------------------------
 
@@ -179,35 +127,15 @@ class Exchange:
     def ringing(self, ring: Ring) -> None:
         """Open the model session of a call that rings, if there is room."""
         persona = self._persona(ring.dialed_number)[1]
-        opened = self._early.open(ring.leg_id, self._connector(persona))
-        self.metrics.early_session("opened" if opened else "not_opened")
+        self.bank.ring(ring.leg_id, self._endpoint_name(persona))
 
     def carrier_status(self, leg_id: str, status: str, duration_s: int | None) -> None:
         """Keep the carrier's last word on a call in its journal; a call that ended while it rang needs no session."""
         log.info("carrier_status", leg_id=leg_id, status=status, duration_s=duration_s)
         if status not in FINAL_STATUSES:
             return
-        self._early.drop(leg_id)
-        if leg_id in self._latest:
-            note = asyncio.create_task(self._note_status(leg_id, status, duration_s))
-            self._notes.add(note)
-            note.add_done_callback(self._notes.discard)
-
-    async def _note_status(self, leg_id: str, status: str, duration_s: int | None) -> None:
-        paths, started_at_s = self._latest[leg_id]
-        at_ms = int((self.clock.wall_s() - started_at_s) * 1000)
-        journal = JournalSink(paths.journal)
-        journal.accept(
-            CarrierStatus(at_ms=at_ms, status=Redactor(self._patterns).whole("tool", status), duration_s=duration_s)
-        )
-        await journal.close()
-
-    def _remember(self, leg_id: str, paths: CallPaths | None, started_at_s: float) -> None:
-        if paths is None or not self.settings.records.journal:
-            return
-        while len(self._latest) >= CALLS_REMEMBERED:
-            self._latest.pop(next(iter(self._latest)))
-        self._latest[leg_id] = (paths, started_at_s)
+        self.bank.drop(leg_id)
+        self.archive.note_status(leg_id, status, duration_s)
 
     def hands_over(self, desk: HandOverDesk) -> None:
         """Take what hands callers to colleagues, for calls on flows."""
@@ -217,8 +145,8 @@ class Exchange:
         """Return whether calls should be sent here, and why not; a full house is ready and says so to its callers."""
         refusal = self.registry.refusal()
         parts: dict[str, str] = {"calls": refusal or "ok"}
-        if self.local_model is not None:
-            parts["local_model"] = "ok" if self.local_model.alive else "down"
+        if self.bank.local_model is not None:
+            parts["local_model"] = "ok" if self.bank.local_model.alive else "down"
         return all(word in {"ok", "busy"} for word in parts.values()), parts
 
     async def take(self, leg: Leg) -> None:
@@ -255,19 +183,17 @@ class Exchange:
         name = self.settings.proxy.endpoint or self.settings.endpoint
         assert name is not None, "loaded settings name their default endpoint"
         endpoint = self.settings.endpoints[name]
-        if self._relay is None:
-            self._relay = RelayConnector(name, self._reachable(endpoint), clock=self.clock, trace=tracer(name))
         call_id, started_at_s = new_call_id(), self.clock.wall_s()
         bind_call(call_id)
         with self.registry.slot(call_id, started_at_s):
-            paths = await self._paths(call_id, started_at_s)
+            paths = await self.archive.paths(call_id, started_at_s)
             metered = CallMetrics(self.metrics, endpoint=name, model=endpoint.model or endpoint.deployment)
             sink = self._behind_custom(
                 Fanout([metered, *self._sinks(call_id, paths)]), CallContext(call_id, "proxy", "")
             )
             held = Held(
                 call_id,
-                self._relay,
+                self.bank.relay(name),
                 sink,
                 Redactor(self._patterns),
                 Story(self.settings.prices.price_of(endpoint.model, endpoint.deployment)),
@@ -277,20 +203,18 @@ class Exchange:
                 yield held
             finally:
                 await sink.close()
-                if paths is not None and self.settings.records.journal:
-                    self._papers.order(paths, timeline=self.settings.records.timeline)
+                self.archive.file(paths)
 
     async def _hold(self, call_id: str, leg: Leg) -> None:
         started_at_s = self.clock.wall_s()
-        paths = await self._paths(call_id, started_at_s)
-        self._remember(leg.started.leg_id, paths, started_at_s)
+        paths = await self.archive.paths(call_id, started_at_s)
+        self.archive.remember(leg.started.leg_id, paths, started_at_s)
         call = Call(leg, self._parts(call_id, leg.started, paths))
         self.registry.holds(call_id, call)
         try:
             await call.run()
         finally:
-            if paths is not None and self.settings.records.journal:
-                self._papers.order(paths, timeline=self.settings.records.timeline)
+            self.archive.file(paths)
 
     # --- what a call gets ------------------------------------------------------------------------------------------
 
@@ -338,7 +262,7 @@ class Exchange:
             view=view,
             view_redactor=None if view is None else Redactor(self._patterns),
             connector=connector,
-            session=self._redeem(started.leg_id),
+            session=self.bank.redeem(started.leg_id),
             append_ms=endpoint.append_ms,
             clock=self.clock,
             redactor=Redactor(self._patterns),
@@ -360,17 +284,11 @@ class Exchange:
             price=self.settings.prices.price_of(endpoint.model, endpoint.deployment),
             transcriber_price=self.settings.prices.transcriber_price_of(transcriber),
             card_protection=self.settings.records.card_protection == "on",
-            tap=self._tap(started, paths) if flow is None or flow.flow.recording.mode == "on" else None,
+            tap=self.archive.tap(started, paths) if flow is None or flow.flow.recording.mode == "on" else None,
             local_speech=self._local_speech,
             tools=tools,
             lookups=tuple(self._toolbox.for_call(persona.lookup.tools if persona.lookup else (), facts).values()),
         )
-
-    def _redeem(self, leg_id: str) -> Awaitable[ModelSession] | None:
-        session = self._early.redeem(leg_id)
-        if session is not None:
-            self.metrics.early_session("redeemed")
-        return session
 
     def _behind_custom(self, sink: Sink, context: CallContext) -> Sink:
         """Return the sinks behind the operator's own redactor, if there is one."""
@@ -378,30 +296,10 @@ class Exchange:
 
     def _sinks(self, call_id: str, paths: CallPaths | None) -> Sequence[Sink]:
         sinks: list[Sink] = [CallLog(), self.board.sink(call_id)]
-        if paths is not None and self.settings.records.journal:
-            sinks.append(JournalSink(paths.journal))
-        if self._courier is not None:
-            sinks.append(SpoolSink(call_id, self._courier.spools, self._courier.wake))
+        sinks += self.archive.sinks(call_id, paths)
         if self._watch is not None:
             sinks.append(Aside(self._watch(call_id)))
         return sinks
-
-    def _tap(self, started: LegStarted, paths: CallPaths | None) -> AudioTap | None:
-        if paths is None or not self.settings.records.recording:
-            return None
-        key = self._recording_key
-        return Recorder(
-            paths.recording if key is None else paths.recording.with_suffix(SUFFIX),
-            started.from_caller,
-            started.to_caller,
-            card_protection=self.settings.records.card_protection == "on",
-            key=key,
-        )
-
-    async def _paths(self, call_id: str, started_at_s: float) -> CallPaths | None:
-        if self.data_dir is None or not (self.settings.records.journal or self.settings.records.recording):
-            return None
-        return await asyncio.to_thread(self.data_dir.call_paths, call_id, started_at_s)
 
     def _persona(self, dialed_number: str) -> tuple[str, PersonaSettings]:
         answer = answer_to(self.settings, dialed_number)
@@ -426,21 +324,7 @@ class Exchange:
 
     def connector(self, name: str) -> ModelConnector:
         """Return what opens sessions on an endpoint of the settings; the house must be open for a local one."""
-        connector = self._connectors.get(name)
-        if connector is None:
-            endpoint = self._reachable(self.settings.endpoints[name])
-            opener = RealtimeConnector(name, endpoint, clock=self.clock, trace=tracer(name))
-            self._openers.append(opener)
-            connector = self._connectors[name] = CountedConnector(opener, self.metrics, self.clock)
-        return connector
-
-    def _reachable(self, endpoint: EndpointSettings) -> EndpointSettings:
-        """Return the endpoint with the address and token of the child process, if that is what serves it."""
-        if endpoint.type != "local" or endpoint.url is not None:
-            return endpoint
-        assert self.local_model is not None, "the local model is started before the doors open"
-        fields = {"url": self.local_model.url, "api_key": SecretStr(self.local_model.token)}
-        return endpoint.model_copy(update=fields)  # what was given stays told apart from what is a default
+        return self.bank.connector(name)
 
     # --- opening and closing the house -----------------------------------------------------------------------------
 
@@ -451,27 +335,21 @@ class Exchange:
             ConfigurationError: something that a call needs is not there; the message names the cures.
 
         """
-        if self.data_dir is not None:
+        if self.archive.is_open:
             return
         for answer in answers(self.settings):
             check_endpoint(answer.endpoint_name, answer.endpoint)
         if self.speech is not None:
             check_endpoint(self.speech.endpoint_name, self.speech.endpoint_settings)
-        self.data_dir = await asyncio.to_thread(prepare_data_dir, self.settings.data_dir)
-        records = self.settings.records
-        if records.encryption is not None and records.recording:
-            self._recording_key = await asyncio.to_thread(load_key, records.encryption)
-        self._courier = open_courier(records, self.data_dir.root, self.clock.wall_s)
-        self._sweeper = asyncio.create_task(self._sweep(self.data_dir), name="retention")
+        data_dir = await self.archive.open()
         await self._toolbox.open()
-        await self._open_flows(self.data_dir)
+        await self._open_flows(data_dir)
         if self._needs_local_model():
-            self.local_model = LocalModelProcess(log_level=self.settings.log.level)
             try:
-                await self.local_model.start()
-            except SpeechError as error:
+                await self.bank.start_local_model()
+            except ConfigurationError:
                 await self._toolbox.close()
-                raise ConfigurationError(str(error)) from error
+                raise
 
     async def _open_flows(self, data_dir: DataDir) -> None:
         if not any_flow(self.settings):
@@ -502,16 +380,6 @@ class Exchange:
             endpoints.append(self.settings.endpoints[self.settings.proxy.endpoint])
         return any(endpoint.type == "local" and endpoint.url is None for endpoint in endpoints)
 
-    async def _sweep(self, data_dir: DataDir) -> None:
-        while True:
-            days = self.settings.records.retention_days
-            deleted = await asyncio.to_thread(sweep, data_dir, days, self.clock.wall_s())
-            if deleted:
-                log.info("calls_expired", deleted=deleted, retention_days=days)
-            if self._courier is not None and await asyncio.to_thread(self._courier.has_work):
-                self._courier.wake()
-            await asyncio.sleep(SWEEP_EVERY_S)
-
     def end_calls(self) -> None:
         """End all calls now."""
         for live in self.registry.live:
@@ -528,23 +396,13 @@ class Exchange:
         """Close what :meth:`open` opened; calls still live are ended first."""
         self.end_calls()
         await self.registry.drain(0)
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        if self._courier is not None:
-            await self._courier.close(COURIER_WITHIN_S)
-        await self._early.close()
+        await self.archive.close()
         if self.speech is not None:
             await self.speech.close()
-        await asyncio.gather(*(opener.close() for opener in self._openers))
-        if self._relay is not None:
-            await self._relay.close()
-        await asyncio.gather(*self._notes)
-        await self._papers.close()
         await self._toolbox.close()
         if self.flows is not None:
             await self.flows.close()
-        if self.local_model is not None:
-            await self.local_model.stop()
+        await self.bank.close()
 
 
 def create_app(settings: Settings, *, exchange: Exchange | None = None) -> Starlette:

@@ -32,6 +32,7 @@ from gateway.flows.engine.tooling import limit_of
 from gateway.flows.model import Flow
 from gateway.flows.model import Tool as FlowTool
 from gateway.flows.steps import Talk
+from gateway.prompts.deployment import exactness
 from gateway.prompts.store import PromptStore, Spoken, recording
 from gateway.records.messages import write_message
 from gateway.settings.flows import FlowSettings
@@ -44,6 +45,8 @@ log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 1.0
 """How often the folder is looked at."""
+LOOK_AGAIN_S: Final = 15.0
+"""How often flows that were refused are tried again unchanged: their prompts may have been rendered meanwhile."""
 AFTERWARDS_WITHIN_S: Final = 30.0
 """What may outlive a call is done by then."""
 
@@ -92,7 +95,10 @@ class FlowsDesk:
         self._older: dict[str, Bundle] = {}
         self._routing = Routing()
         self._refused = ""
-        """The digest that was last refused, so that it is told once."""
+        """The digest that was last refused."""
+        self._refused_at_s = 0.0
+        self._told: list[str] = []
+        """Why it was refused, so that it is told once."""
         self._watcher: asyncio.Task[None] | None = None
         self._after: set[asyncio.Task[None]] = set()
 
@@ -114,8 +120,11 @@ class FlowsDesk:
         if self._flows.watch:
             self._watcher = asyncio.create_task(self._watch(), name="flows")
 
+    def _load(self) -> Bundle:
+        return load_bundle(self._flows.folder, exactness(self._settings, self.prompts))
+
     def _load_first(self) -> Bundle:
-        bundle = load_bundle(self._flows.folder)
+        bundle = self._load()
         self._shelf.keep(bundle)
         self._take_routing(self._shelf.routing())
         return bundle
@@ -123,7 +132,7 @@ class FlowsDesk:
     def _take_routing(self, routing: Routing) -> None:
         for digest in routing.used:
             if digest not in self._older:
-                self._older[digest] = self._shelf.load(digest)
+                self._older[digest] = self._shelf.load(digest, exactness(self._settings, self.prompts))
         self._routing = routing
 
     async def _watch(self) -> None:
@@ -136,20 +145,24 @@ class FlowsDesk:
         try:
             await asyncio.to_thread(self._look)
         except NotLive as error:
-            for fault in error.faults:
-                log.error("flows_not_live", why=fault, kept=self._newest.digest[:SHORT] if self._newest else "")
+            kept = self._newest.digest[:SHORT] if self._newest else ""
+            for fault in error.faults if error.faults != self._told else ():
+                log.error("flows_not_live", why=fault, kept=kept)
+            self._told = error.faults
         except (OSError, ConfigurationError) as error:
             log.error("flows_not_looked_at", why=str(error))
 
     def _look(self) -> None:
         digest = digest_of(self._flows.folder)
-        if self._newest is not None and digest not in {self._newest.digest, self._refused}:
-            self._refused = digest
-            bundle = load_bundle(self._flows.folder)
+        now_s = self._clock.wall_s()
+        known = self._newest is None or digest == self._newest.digest
+        if not known and (digest != self._refused or now_s >= self._refused_at_s + LOOK_AGAIN_S):
+            self._refused, self._refused_at_s = digest, now_s
+            bundle = self._load()
             if bundle.digest != digest:
                 return  # it was changed meanwhile: the next look sees all of it
             self._shelf.keep(bundle)
-            self._newest, self._refused = bundle, ""
+            self._newest, self._refused, self._told = bundle, "", []
             log.info(
                 "flows_live", bundle=bundle.digest[:SHORT], flows=sorted(bundle.flows), warnings=len(bundle.findings)
             )

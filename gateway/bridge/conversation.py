@@ -17,6 +17,7 @@ from gateway.bridge.alarms import Alarms
 from gateway.bridge.commands import AddMessage, Command, EndCall, Write
 from gateway.bridge.continuity import ALARMS as CONTINUITY_ALARMS
 from gateway.bridge.hands import Hands
+from gateway.bridge.keys import Keys
 from gateway.bridge.media import MediaChain
 from gateway.bridge.plan import CallPlan
 from gateway.bridge.playback import Playback
@@ -130,6 +131,7 @@ class Conversation:
         self._continuity = rooms.continuity
         self._hands = Hands(rooms, capabilities=capabilities, out=self._out, fault=self._fault)
         self._story = Story(price, transcriber_price)
+        self._keys = Keys()
         self._over = False
 
     def protect_recording(self) -> None:
@@ -178,8 +180,9 @@ class Conversation:
             case ResponseDone():
                 self._response_done(event, now_ms)
             case KeyPressed():
-                self._story.keys += 1
-                self._idle.caller_active()
+                if self._keys.take(event, now_ms) is not None:
+                    self._story.keys += 1
+                    self._idle.caller_active()
             case CallerWrote(text):
                 self._wrote(text, now_ms)
             case FloorTaken():

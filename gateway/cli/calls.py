@@ -78,15 +78,22 @@ def sweep(
         bool, typer.Option("--listen/--no-listen", help="Listen to recordings, which takes time.")
     ] = True,
 ) -> None:
-    """Read again all that calls have left and report what looks like card data: where, never what.
+    """Read again all that calls have left and report what looks like card data, or like one of ``privacy.patterns``: where, never what.
 
     Looks into every file in the data directory, the call store, and recordings. Exit status 1 if anything was found.
     """
+    from gateway.privacy.patterns import load_patterns
     from gateway.records.sweep import sweep_files, sweep_rows
 
     with errors_for_humans():
         settings = _settings(config)
-        swept = sweep_files(settings.data_dir.expanduser(), key=_key(settings), language=language, hear=listen)
+        swept = sweep_files(
+            settings.data_dir.expanduser(),
+            key=_key(settings),
+            language=language,
+            hear=listen,
+            patterns=load_patterns(settings.privacy.patterns),
+        )
         if settings.records.store.enabled:
             rows = _query(settings, "texts")
             if rows is not None:

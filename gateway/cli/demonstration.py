@@ -165,8 +165,8 @@ async def call_to_oneself(
     finally:
         server.stop()
         await serving
-    assert exchange.data_dir is not None
-    papers = sorted(exchange.data_dir.calls.glob(f"*/{watcher.call_id}.*")) if watcher.call_id else []
+    assert exchange.archive.data_dir is not None
+    papers = sorted(exchange.archive.data_dir.calls.glob(f"*/{watcher.call_id}.*")) if watcher.call_id else []
     return outcome, papers
 
 

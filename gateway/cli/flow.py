@@ -66,6 +66,10 @@ def lint(
     form: Annotated[Form, typer.Option("--format", help="How to print findings.")] = Form.TEXT,
     target: Annotated[str, typer.Option(help="Where flows will run: openai, azure, beta or local.")] = "openai",
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings, too.")] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="The gateway's settings: check against where flows will run.")
+    ] = None,
+    tests: Annotated[bool, typer.Option("--tests", help="Run the tests, and tell what they do not come by.")] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List the rules instead.")] = False,
 ) -> None:
     """Check all flows of a folder. Exit status 1 if something keeps them from going live, 2 if there are none."""
@@ -85,7 +89,11 @@ def lint(
         loaded = load_folder(folder)
         if not loaded.parts and not loaded.findings:
             raise ConfigurationError(f"there are no flows in {folder}; begin with 'gateway flow new'")
-    options = LintOptions(lacks=LACKS[target])
+        options = LintOptions(lacks=LACKS[target])
+        if config is not None or tests:
+            from gateway.cli.flow_lint import surrounded
+
+            options = surrounded(options, loaded, config, tests=tests)
     findings = run_lint(loaded, options)
     if fix:
         for _ in range(5):

@@ -78,6 +78,7 @@ async def _call(
             "log.level": "warning",
             "flows.folder": str(folder),
             "flows.watch": False,
+            "flows.exact": "read",  # a rehearsal: nothing has been rendered for the voice on this machine
             f"numbers.{dialed}.flow": flow,
             "carriers.twilio.account_sid": credentials.account_sid,
             "carriers.twilio.auth_token": credentials.auth_token,

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from gateway.errors import ConfigurationError
 from gateway.flows.issues import Finding
-from gateway.flows.lint import lint
+from gateway.flows.lint import LintOptions, lint
 from gateway.flows.load import Folder, load_folder
 from gateway.flows.model import Flow
 
@@ -83,8 +83,12 @@ def files_of(root: Path) -> list[Path]:
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
 
 
-def load_bundle(root: Path) -> Bundle:
+def load_bundle(root: Path, options: LintOptions | None = None) -> Bundle:
     """Read, check and compile a folder.
+
+    Args:
+        root: the folder.
+        options: what is known of where its flows will run; None checks the flows alone.
 
     Raises:
         NotLive: anything in it is an error; names every place.
@@ -92,7 +96,7 @@ def load_bundle(root: Path) -> Bundle:
     """
     digest = digest_of(root)
     folder: Folder = load_folder(root)
-    findings = [*folder.findings, *lint(folder)]
+    findings = lint(folder, options)
     errors = [str(finding) for finding in findings if finding.severity == "error"]
     if errors:
         raise NotLive(list(dict.fromkeys(errors)))
@@ -205,8 +209,8 @@ class Shelf:
         except OSError:
             shutil.rmtree(half, ignore_errors=True)  # another process was quicker
 
-    def load(self, digest: str) -> Bundle:
-        """Return a bundle that was kept.
+    def load(self, digest: str, options: LintOptions | None = None) -> Bundle:
+        """Return a bundle that was kept, checked once more against where it will run.
 
         Raises:
             NotLive: it is not here, or this version no longer takes it.
@@ -215,7 +219,7 @@ class Shelf:
         place = self._bundles / digest
         if not place.is_dir():
             raise NotLive(f"bundle {digest[:SHORT]} is not kept here; `gateway flow bundles` lists those that are")
-        bundle = load_bundle(place)
+        bundle = load_bundle(place, options)
         return Bundle(digest, place, bundle.flows, bundle.findings)
 
     def kept(self) -> list[str]:

@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from gateway.audio.format import AudioFrame
 from gateway.clock import Clock
 from gateway.contracts.leg import (
+    FramesLost,
     LegCapabilities,
     LegEnded,
     LegListener,
@@ -33,6 +34,7 @@ from gateway.errors import CarrierError, Ending, Party, StreamProtocolError, Uns
 from gateway.legs.carrier_http import CarrierHttp
 from gateway.legs.carriers.base import CallControl, CloseCode, StreamEvent, StreamProtocol, WireMessage
 from gateway.legs.pending_transfers import PendingTransfers
+from gateway.legs.sounded_keys import SoundedKeys
 from gateway.legs.stream_queues import Unheard, Unsent
 from gateway.telemetry.wire import tracer
 
@@ -83,6 +85,7 @@ class StreamLeg:
         self._trace = tracer(core.carrier)
         self._listener: LegListener | None = None
         self._unheard = Unheard()
+        self._sounded: SoundedKeys | None = None
         self._started_at_ms = 0.0
         self._next_flood_check_ms = MAX_AHEAD_MS * 1.0
 
@@ -255,9 +258,23 @@ class StreamLeg:
             self._unheard.keep(event)
         elif type(event) is AudioFrame:
             listener.on_audio(event)
+            self._listen_for_keys(event, listener)
         else:
             assert not isinstance(event, AudioFrame)
             listener.on_leg(event)
+            if type(event) is FramesLost:
+                self._listen_for_keys(event, listener)
+
+    def _listen_for_keys(self, event: AudioFrame | FramesLost, listener: LegListener) -> None:
+        """Tell of keys that came as sound alone, or beside the carrier's own word of them."""
+        if self._sounded is None:
+            self._sounded = SoundedKeys(self.started.from_caller)
+        try:
+            pressed = self._sounded.lose(event.lost_ms) if isinstance(event, FramesLost) else self._sounded.push(event)
+        except ValueError:  # broken base64, for which the listener ends the call
+            return
+        for key in pressed:
+            listener.on_leg(key)
 
     # --- the four media commands --------------------------------------------------------------------------------
 

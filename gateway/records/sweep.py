@@ -1,6 +1,7 @@
 """Reads again all that calls have left, and reports whatever looks like card data: the check at rest.
 
-Files are read value by value or line by line with the redactor's own eye, the database row by row, recordings by ear:
+Files are read value by value or line by line with the redactor's own eye, the operator's own patterns
+(``privacy.patterns``) like card data, the database row by row, recordings by ear:
 keypad tones, and digits as far as the local recogniser can hear them. A finding says where, never what. Everything here
 blocks, and hearing takes about a tenth of the recording's length.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,8 @@ from gateway.audio.resample import resample
 from gateway.audio.wav import read_wav
 from gateway.errors import ConfigurationError, SpeechError
 from gateway.privacy.pan import is_card_number
+from gateway.privacy.patterns import Pattern
+from gateway.privacy.redactor import Redactor
 from gateway.privacy.spotting import looks_like_card
 from gateway.records.encryption import SUFFIX, Key, read_sealed
 
@@ -55,7 +58,7 @@ class Finding:
     where: str
     """A file with its line or second, or a table and column with the call."""
     kind: str
-    """``pan``, ``cvv``, ``expiry``, ``pin``, or ``keys``: tones of keys in a recording."""
+    """``pan``, ``cvv``, ``expiry``, ``pin``, ``pattern``, or ``keys``: tones of keys in a recording."""
 
 
 @dataclass(slots=True)
@@ -68,9 +71,18 @@ class Swept:
     recordings: int = 0
     unread: list[str] = field(default_factory=list)
     """What could not be looked into, and why."""
+    patterns: tuple[Pattern, ...] = ()
+    """What else is looked for."""
 
 
-def sweep_files(root: Path, *, key: Key | None = None, language: str = "en", hear: bool = True) -> Swept:
+def sweep_files(
+    root: Path,
+    *,
+    key: Key | None = None,
+    language: str = "en",
+    hear: bool = True,
+    patterns: Sequence[Pattern] = (),
+) -> Swept:
     """Look into every file under a folder.
 
     Args:
@@ -78,9 +90,10 @@ def sweep_files(root: Path, *, key: Key | None = None, language: str = "en", hea
         key: opens sealed recordings.
         language: which digits are listened for.
         hear: whether recordings are listened to for spoken digits; tones of keys are looked for in any case.
+        patterns: what else was to be masked; looked for in text, not in recordings nor in files of unknown making.
 
     """
-    swept = Swept()
+    swept = Swept(patterns=tuple(patterns))
     ears = _ears(swept) if hear else None
     for path in sorted(root.rglob("*")):
         if not path.is_file() or path.is_symlink():
@@ -104,6 +117,10 @@ def sweep_text(swept: Swept, text: str, where: str) -> None:
     """Look into one text."""
     swept.texts += 1
     swept.findings += [Finding(where, span.kind) for span in looks_like_card(text)]
+    if swept.patterns:
+        redactor = Redactor(swept.patterns)
+        redactor.whole("tool", text)
+        swept.findings += [Finding(where, "pattern")] * redactor.counts.patterns
 
 
 def sweep_rows(swept: Swept, rows: Iterable[tuple[str, str, str]]) -> None:

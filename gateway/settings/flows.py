@@ -74,5 +74,8 @@ class FlowSettings(Section):
     """The number that colleagues see when they are rung; None is the number that the caller dialled."""
     mail: MailSettings = MailSettings()
     """How messages are sent."""
+    exact: Literal["rendered", "read"] = "rendered"
+    """What lets `exact` words go live. ``rendered``: a recording, or what `gateway flow render` has verified; with
+    anything else the flows are refused. ``read``: the local voice may read them, word for word and in its own voice."""
     payments: dict[Word, ProcessorSettings] = {}
     """Processors by the name that ``pay`` steps use; ``test`` is always there."""

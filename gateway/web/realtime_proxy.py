@@ -20,7 +20,7 @@ from gateway.bridge.story import Story
 from gateway.clock import Clock
 from gateway.contracts.model import ModelEvent, SessionLost
 from gateway.contracts.record import Sink
-from gateway.errors import Ending, ModelError, Party
+from gateway.errors import Ending, ModelError, Party, Unsupported
 from gateway.privacy.redactor import Redactor
 from gateway.realtime.relay import RelayConnector, RelayDialect
 from gateway.realtime.session import RealtimeSession
@@ -115,6 +115,9 @@ class RealtimeProxy:
         except Refusal as refusal:
             log.info("proxy_refused", status=refusal.status, why=refusal.code)
             await deny(socket, refusal)
+        except Unsupported as error:
+            log.error("proxy_refused", why=str(error))
+            await deny(socket, Refusal(501, "not_ga", "The endpoint of this gateway does not speak the GA protocol."))
 
     async def _hold(self, socket: WebSocket, identity: Identity) -> None:
         async with self._desk.hold_session() as held:

@@ -45,9 +45,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                if scope.get("scheme") == "https" and not is_loopback(
-                    host_of(f"//{Headers(scope=scope).get('host', '')}")
-                ):
+                host = host_of(f"//{Headers(scope=scope).get('host', '')}")
+                if scope.get("scheme") == "https" and not is_loopback(host):
                     headers.setdefault(*HSTS)
             await send(message)
 

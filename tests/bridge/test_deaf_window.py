@@ -12,7 +12,7 @@ from gateway.audio.dtmf import DtmfDetector
 from gateway.audio.format import PCM16_8K, PCM16_24K, PCMA_8K, PCMU_8K, AudioFormat, AudioFrame
 from gateway.audio.tones import dtmf, silence
 from gateway.audio.transcode import Transcoder
-from gateway.bridge.flow.ear import Ear
+from gateway.bridge.flow.ear import LINGER_MS, Ear
 from gateway.bridge.media import MediaChain
 
 CARD = "4111111111111111"
@@ -59,4 +59,6 @@ def test_silence_is_as_long_as_what_it_stands_for_to_the_sample(format: AudioFor
     silent = ear.hear(AudioFrame(format, raw=raw))
     assert (silent.format, silent.size_bytes) == (format, len(raw))
     ear.deaf = False
+    quiet = AudioFrame(format, raw=silence(format, LINGER_MS))
+    assert ear.hear(quiet).size_bytes == quiet.size_bytes
     assert ear.hear(AudioFrame(format, raw=raw)).raw == raw, "the first sample after it is heard again"

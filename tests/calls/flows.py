@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 import textwrap
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,14 +18,17 @@ import pytest
 from gateway.audio.format import AudioFormat, AudioFrame
 from gateway.contracts.model import ResponseRequest
 from gateway.contracts.record import FlowEvent
+from gateway.flows.bundle import load_bundle
 from gateway.offline.script import Script
-from gateway.prompts.store import in_format
+from gateway.prompts.renderer import static_prompts
+from gateway.prompts.store import PromptStore, Rendering, Spoken, in_format
 from gateway.realtime.session import RealtimeSession
 from gateway.simulator.caller import CallTarget
 from gateway.simulator.carriers.twilio_webhook import sign
 from tests.calls.rig import CREDENTIALS, Answering, Call, Rig, rig
 from tests.calls.sounds import sound
 
+SHIPPED = Path(__file__).parents[2] / "ivr_flows"
 NUMBER = CallTarget(stream_url="ws://nowhere").dialed_number
 
 
@@ -57,12 +61,48 @@ async def flow_rig(
     ``asked`` takes every request for a response that leaves for the model.
     """
     folder = write(tmp_path / "flows", {"desk.yaml": flow, **(files or {})})
+    async with _rig(tmp_path, folder, "desk", model, **more) as house:
+        yield house
+
+
+@contextlib.asynccontextmanager
+async def shipped(tmp_path: Path, name: str, model: Script, **more: Any) -> AsyncIterator[Rig]:
+    """Run a gateway whose only number is answered by a shipped flow, all prompts without values rendered."""
+    folder = Path(shutil.copytree(SHIPPED, tmp_path / "flows"))
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    (data / "cache").mkdir(mode=0o700)
+    store = PromptStore(data / "cache" / "prompts")
+    for flow in load_bundle(folder).flows.values():
+        for spoken in static_prompts(flow, "local"):
+            rendered(store, spoken)
+    more["flows"] = {"exact": "rendered", **more.get("flows", {})}
+    async with _rig(tmp_path, folder, name, model, **more) as house:
+        yield house
+
+
+def rendered(store: PromptStore, spoken: Spoken) -> None:
+    """Put a text's sound into the prompt store, as rendering does."""
+    pcm = sound(spoken.text, 24000)
+    paper = Rendering(
+        text=spoken.text,
+        language=spoken.language,
+        voice=spoken.voice,
+        duration_ms=len(pcm) // 48,
+        transcript=spoken.text,
+        model=spoken.model,
+    )
+    store.add(spoken, pcm, 24000, paper)
+
+
+@contextlib.asynccontextmanager
+async def _rig(tmp_path: Path, folder: Path, name: str, model: Script, **more: Any) -> AsyncIterator[Rig]:
     settings = more.pop("flows", {})
     asked: list[ResponseRequest] | None = more.pop("asked", None)
     answering = more.pop("answering", None) or Answering(model)
     sections = {
-        "flows": {"folder": str(folder), "watch": False, **settings},
-        "numbers": {NUMBER: {"flow": "desk", "persona": "clerk"}},
+        "flows": {"folder": str(folder), "watch": False, "exact": "read", **settings},
+        "numbers": {NUMBER: {"flow": name, "persona": "clerk"}},
     }
     async with rig(tmp_path, answering, **sections, **more) as house:
         assert house.exchange.flows is not None
@@ -93,7 +133,7 @@ class Request:
 
 @dataclass(slots=True)
 class Service:
-    """Something outside that flows call: answers by path, and remembers what it was asked."""
+    """Something outside that flows call: answers by path (``/cases/*``: all below), and remembers what it was asked."""
 
     answers: dict[str, tuple[int, Any]]
     url: str = ""
@@ -108,7 +148,8 @@ class Service:
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             self.requests.append(Request(method, path, headers, body))
-            status, answer = self.answers.get(path.partition("?")[0], (404, {}))
+            place = path.partition("?")[0]
+            status, answer = self.answers.get(place, self.answers.get(f"/{place.split('/')[1]}/*", (404, {})))
             content = json.dumps(answer).encode()
             writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode())
             writer.write(content)

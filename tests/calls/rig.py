@@ -233,7 +233,7 @@ class WatchedExchange(Exchange):
         self._done: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         super().__init__(settings, clock=clock, watch=self._watched)
         if unredeemed_s is not None:
-            self._early = EarlySessions(settings.limits.early_sessions, unredeemed_s=unredeemed_s)
+            self.bank._early = EarlySessions(settings.limits.early_sessions, unredeemed_s=unredeemed_s)
 
     def _watched(self, call_id: str) -> _Watch:
         return _Watch(self.records.setdefault(call_id, []))
@@ -252,7 +252,7 @@ class WatchedExchange(Exchange):
 
     async def papers_written(self) -> None:
         """Wait until transcript and picture of every call that is over are on the disk."""
-        await self._papers.close()
+        await self.archive.papers_written()
 
     def done(self, leg_id: str) -> asyncio.Event | None:
         """Return what is set once the call on a leg is over; None if no such leg came."""
@@ -261,7 +261,7 @@ class WatchedExchange(Exchange):
     @property
     def early(self) -> int:
         """Model sessions that wait for their call."""
-        return len(self._early)
+        return self.bank.ringing
 
 
 # --- the rig ---------------------------------------------------------------------------------------------------------
@@ -352,7 +352,7 @@ class Rig:
             first = next((record for record in records if isinstance(record, CallStarted)), None)
             if first is None or not str(first.caller_number).endswith(caller_number[-4:]):
                 continue
-            data_dir = self.exchange.data_dir
+            data_dir = self.exchange.archive.data_dir
             papers = {} if data_dir is None else {path.suffix: path for path in data_dir.calls.glob(f"*/{call_id}.*")}
             return Call(outcome, records, papers, self._session(records))
         return Call(outcome, [])

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -92,10 +93,14 @@ async def test_draining_ends_a_programs_session_too(tmp_path: Path) -> None:
             await session.recv()
             await house.exchange.drain(0)
             with pytest.raises(ConnectionClosed):
-                while True:
-                    await session.recv()
+                await _read_to_the_end(session)
         records = await is_over(house)
         assert str(records[-1].reason) == "drained"
+
+
+async def _read_to_the_end(session: Any) -> None:
+    while True:
+        await session.recv()
 
 
 # --- calls -----------------------------------------------------------------------------------------------------------
@@ -201,41 +206,37 @@ async def test_with_auth_off_no_page_from_elsewhere_opens_a_socket(
 
 
 async def test_a_rebound_name_reads_nothing_and_a_cross_site_post_does_nothing(tmp_path: Path) -> None:
-    async with rig(tmp_path, talk("Hello."), strict=False, server={"auth": "off"}) as house:
-        async with api(house, None) as client:
-            assert (await client.get("/api/calls")).status_code == 200
-            rebound = await client.get("/api/calls", headers={"host": "evil.example"})
-            assert (rebound.status_code, rebound.json()["error"]["code"]) == (403, "wrong_host")
-            crossed = await client.post("/api/calls/x/hangup", headers={"origin": "https://evil.example"})
-            assert (crossed.status_code, crossed.json()["error"]["code"]) == (403, "wrong_origin")
-            hidden = await client.post("/api/calls/x/hangup", headers={"sec-fetch-site": "cross-site"})
-            assert hidden.json()["error"]["code"] == "cross_site"
-            assert "access-control-allow-origin" not in (await client.get("/api/calls")).headers
+    async with rig(tmp_path, talk("Hello."), strict=False, server={"auth": "off"}) as house, api(house, None) as client:
+        assert (await client.get("/api/calls")).status_code == 200
+        rebound = await client.get("/api/calls", headers={"host": "evil.example"})
+        assert (rebound.status_code, rebound.json()["error"]["code"]) == (403, "wrong_host")
+        crossed = await client.post("/api/calls/x/hangup", headers={"origin": "https://evil.example"})
+        assert (crossed.status_code, crossed.json()["error"]["code"]) == (403, "wrong_origin")
+        hidden = await client.post("/api/calls/x/hangup", headers={"sec-fetch-site": "cross-site"})
+        assert hidden.json()["error"]["code"] == "cross_site"
+        assert "access-control-allow-origin" not in (await client.get("/api/calls")).headers
 
 
 async def test_a_cookie_lets_a_browser_in_and_a_forged_one_does_not(tmp_path: Path) -> None:
-    async with rig(tmp_path, talk("Hello."), strict=False, access={"keys": KEYS}) as house:
-        async with api(house, None) as browser:
-            assert (await browser.get("/api/session")).status_code == 401
-            assert (await browser.post("/api/session", json={"key": "wrong" * 8})).status_code == 401
-            signed = await browser.post("/api/session", json={"key": VIEWER})
-            assert signed.json() == {"name": "watcher", "role": "viewer"}
-            cookie = signed.headers["set-cookie"].lower()
-            assert "httponly" in cookie
-            assert "samesite=strict" in cookie
-            assert (await browser.get("/api/session")).json()["name"] == "watcher"
-            # A cookie without a page that it comes from does nothing that changes anything.
-            done = await browser.delete("/api/session")
-            assert (done.status_code, done.json()["error"]["code"]) == (403, "no_origin")
-            value = browser.cookies["gateway_session"]
-            forged = value.replace("v1.watcher.", "v1.tester.")
-            browser.cookies.clear()
-            refused = await browser.get("/api/session", headers={"cookie": f"gateway_session={forged}"})
-            assert refused.status_code == 401
-            out = await browser.delete(
-                "/api/session", headers={"cookie": f"gateway_session={value}", "origin": house.base}
-            )
-            assert out.status_code == 204
+    async with rig(tmp_path, talk("Hello."), strict=False, access={"keys": KEYS}) as house, api(house, None) as browser:
+        assert (await browser.get("/api/session")).status_code == 401
+        assert (await browser.post("/api/session", json={"key": "wrong" * 8})).status_code == 401
+        signed = await browser.post("/api/session", json={"key": VIEWER})
+        assert signed.json() == {"name": "watcher", "role": "viewer"}
+        cookie = signed.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert (await browser.get("/api/session")).json()["name"] == "watcher"
+        # A cookie without a page that it comes from does nothing that changes anything.
+        done = await browser.delete("/api/session")
+        assert (done.status_code, done.json()["error"]["code"]) == (403, "no_origin")
+        value = browser.cookies["gateway_session"]
+        forged = value.replace("v1.watcher.", "v1.tester.")
+        browser.cookies.clear()
+        refused = await browser.get("/api/session", headers={"cookie": f"gateway_session={forged}"})
+        assert refused.status_code == 401
+        out = await browser.delete("/api/session", headers={"cookie": f"gateway_session={value}", "origin": house.base})
+        assert out.status_code == 204
         actions = [entry.action for entry in read_audit(tmp_path / "data" / "audit.jsonl")]
         assert actions == ["sign_in_refused", "sign_in", "sign_out"]
 

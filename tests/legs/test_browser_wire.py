@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from typing import Any
 
@@ -32,7 +33,7 @@ def speech(ms: int, fill: int = 1) -> AudioFrame:
 def test_audio_is_the_same_however_it_was_cut_but_for_a_last_odd_byte(raw: bytes, cuts: list[int]) -> None:
     wire = BrowserWire(16_000)
     places = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
-    pieces = [raw[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [raw[start:end] for start, end in itertools.pairwise(places)]
     frames = [says(wire, type="audio", audio=b64(piece)) for piece in pieces]
     assert b"".join(frame.raw for frame in frames if frame is not None) == raw[: len(raw) & ~1]
     assert all(frame.size_bytes % 2 == 0 for frame in frames if frame is not None)

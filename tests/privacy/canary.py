@@ -1,27 +1,34 @@
 """The canary run: calls that are full of card numbers, and then every byte that was written or sent is searched.
 
-    python -m tests.privacy.canary --calls 500
+    python -m tests.privacy.canary --calls 500 [--recognised 8]
 
 Whole calls over real sockets (``tests.calls.rig``), in clockwork: the numbers are spoken in digits and in words, split
-over turns, read back, keyed, given with code and expiry, put into tool requests and results, into errors, into custom
-parameters, SIP headers and the caller's name. Searched are files, the database, logs as they were before the last wall,
-metrics, what the webhook was sent, and what the model still has in its memory; recordings are compared with the sound
-that must not be in them. Anything that looks like card data is a finding, and so is any eight digits of a number in a
-row.
+over turns, read back, keyed, given with code and expiry, put into tool requests and results, into errors; every call
+has them in SIP headers and the caller's name besides, some in custom parameters. Calls on a flow key a secret and a
+card, by the carrier's events or by tones alone, and say the number while the model is deaf; with ``--recognised`` a
+real voice says it and the local recogniser writes it down.
+
+Searched are files, the database, logs of every level as they were before the last wall, metrics, what the webhook was
+sent, every message that left for a model, and what the model still has in its memory. Recordings are compared with the
+sound that must not be in them; what a model heard in a flow call must be silence to the sample. Anything that looks
+like card data is a finding, and so is any eight digits of a number in a row. The callers' scripts must finish.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import json
+import os
 import re
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -30,19 +37,26 @@ from unittest import mock
 import httpx
 
 import gateway.clock
-from gateway.audio.wav import read_wav
+from gateway.audio.format import AudioFrame
+from gateway.audio.tones import dtmf, silence
+from gateway.audio.wav import read_wav, write_wav
 from gateway.contracts.model import ToolSpec
 from gateway.contracts.record import RecordingSilenced
 from gateway.contracts.tool import Tool, ToolOutcome
 from gateway.offline.script import Script as ModelScript
 from gateway.privacy.spotting import looks_like_card
+from gateway.realtime.session import RealtimeSession
 from gateway.records.store.database import CallStore
 from gateway.records.sweep import sweep_files, sweep_rows
+from gateway.settings.records import RecordSettings
+from gateway.settings.schema import Settings
 from gateway.simulator.carriers.twilio_webhook import SIGNATURE_HEADER, CallForm, sign
-from gateway.simulator.script import Agent, HangUp, Press, Say, Step, WaitForAgent
+from gateway.simulator.script import Agent, HangUp, PlayFile, Press, Say, Step, WaitForAgent
 from tests.calls.clockwork import Clockwork, hands_of
-from tests.calls.rig import CREDENTIALS, Answering, Call, Rig, calls_tool, hears, rig, says, script
+from tests.calls.flows import NUMBER, flow_rig, service, steps_of
+from tests.calls.rig import CREDENTIALS, Answering, Call, Rig, calls_tool, hears, number_of, rig, says, script
 from tests.calls.sounds import find, sound, words
+from tests.calls.test_flows import HEAD, PIN_TOOL, SHARED
 
 CARDS: Final = (
     "4111111111111111",
@@ -86,6 +100,68 @@ class Canary:
     secret_sound: str | None = None
     query: str = ""
     tool: str | None = None
+    flow: bool = False
+
+
+FLOW: Final = (
+    HEAD.replace("use: [shared/everyday.yaml]", "use: [shared/everyday.yaml, shared/tools.yaml]")
+    + """
+    recording: {mode: on}
+    slots:
+      pin: {type: digits, length: 8, input: keys_only, privacy: secret}
+    start: ask_pin
+    steps:
+      ask_pin:
+        ask: pin
+        prompt: {text: "key in amber birch", exact: true}
+        then: {filled: check, failed: bye}
+      check:
+        call: check_pin
+        with: {pin: "${pin}"}
+        then: {ok: take, wrong: bye, failed: bye}
+      take:
+        pay:
+          amount: 12.5
+          currency: EUR
+          processor: test
+          collect: [card_number, expiry, security_code]
+          prompts: shared/pay.yaml
+          attempts: 2
+        then: {paid: paid, declined: bye, cancelled: bye, failed: bye}
+      paid:
+        say: {text: "ember fjord", exact: true}
+        next: bye
+      bye:
+        hangup: {text: "koala lemon", exact: true}
+"""
+)
+PAY_PROMPTS: Final = """
+    format: 1
+    kind: prompts
+    prompts:
+      card_number: {text: "key in cedar delta", exact: true}
+      expiry: {text: "key in ember grove", exact: true}
+      security_code: {text: "key in haven ivory", exact: true}
+      invalid: {text: "jolly koala", exact: true}
+      waiting: {text: "lemon maple", exact: true}
+"""
+
+
+def tones(keys: str) -> PlayFile:
+    """Return the step of a telephone that sounds its keys and has no other word for them."""
+    path = Path(tempfile.gettempdir()) / f"canary-{os.getpid()}-{zlib.crc32(keys.encode()):08x}.wav"
+    write_wav(path, [b"".join(dtmf(key, 80, 8000, -10.0) + bytes(16 * 80) for key in keys)], 8000)
+    return PlayFile(path)
+
+
+def keyed(card: str, press: Callable[[str], Step], name: str) -> Canary:
+    """Return a call on the flow: a secret is keyed and a card, and the number is said aloud where nobody may hear."""
+    listen = WaitForAgent(Agent.TO_FINISH, settle_ms=200)
+    said = f"{name} {card}"
+    steps = [listen, Say(said)]
+    for keys in (card[2:10], f"{card}#", "1229", "7370" if len(card) == 15 else "737"):
+        steps += [press(keys), listen]
+    return Canary(name, card, script(), tuple(steps), said, flow=True)
 
 
 def canaries(card: str) -> Iterator[Canary]:
@@ -111,8 +187,8 @@ def canaries(card: str) -> Iterator[Canary]:
     )
     steps = (listen, Say(f"one {card}"), listen, Say(f"two {card}"), listen, HangUp())
     yield Canary("split", card, split, steps, f"two {card}")
-    keyed = script(hello, hears("I have keyed it in"), thanks)
-    yield Canary("keyed", card, keyed, (listen, Press(card, gap_ms=120), Say("keyed in"), listen, HangUp()))
+    plainly = script(hello, hears("I have keyed it in"), thanks)
+    yield Canary("keyed", card, plainly, (listen, Press(card, gap_ms=120), Say("keyed in"), listen, HangUp()))
     for tool in ("gives", "breaks"):
         asked = script(hello, hears("look me up"), calls_tool(tool, {"card": card, "note": grouped(card)}), thanks)
         yield Canary(f"tool {tool}", card, asked, (listen, Say("look me up"), listen, HangUp()), tool=tool)
@@ -125,6 +201,8 @@ def canaries(card: str) -> Iterator[Canary]:
     }
     again = script(hello, hears("good morning"), broken, thanks)
     yield Canary("model error", card, again, greet)
+    yield keyed(card, lambda keys: Press(keys, gap_ms=150), "flow keyed")
+    yield keyed(card, tones, "flow sounded")
 
 
 @dataclass(slots=True)
@@ -136,6 +214,8 @@ class Findings:
     bytes: int = 0
     calls: Counter[str] = field(default_factory=Counter)
     silenced: int = 0
+    deaf_ms: float = 0.0
+    """Audio that left for a model while it was to be deaf."""
     masks: int = 0
 
     def search(self, text: str, where: str, *, numbers_apart: bool = False) -> None:
@@ -239,11 +319,47 @@ def _mixed(every: list[Canary]) -> list[Canary]:
 
 
 async def _some(some: list[Canary], folder: Path, findings: Findings) -> None:
-    names = {id(canary): f"m{chr(97 + at // 26)}{chr(97 + at % 26)}" for at, canary in enumerate(dict.fromkeys(some))}
-    answering = {
-        names[id(canary)]: Answering(canary.script, persona={"idle": {"after_ms": 60_000}})
-        for canary in dict.fromkeys(some)
-    }
+    talks, flows = [one for one in some if not one.flow], [one for one in some if one.flow]
+    if talks:
+        names = {
+            id(canary): f"m{chr(97 + at // 26)}{chr(97 + at % 26)}" for at, canary in enumerate(dict.fromkeys(talks))
+        }
+        answering = {
+            names[id(canary)]: Answering(canary.script, persona={"idle": {"after_ms": 60_000}})
+            for canary in dict.fromkeys(talks)
+        }
+        cards = {number_of(names[id(canary)], answering): canary.card for canary in talks}
+
+        @contextlib.asynccontextmanager
+        async def house(**more: Any) -> AsyncIterator[Rig]:
+            async with rig(folder / "talks", answering, tools=tools(), **more) as opened:
+                yield opened
+
+        await _house(house, talks, names, folder / "talks" / "data", cards, findings)
+    if flows:
+
+        @contextlib.asynccontextmanager
+        async def desk(**more: Any) -> AsyncIterator[Rig]:
+            files = {**SHARED, "shared/tools.yaml": PIN_TOOL, "shared/pay.yaml": PAY_PROMPTS}
+            async with service({"/check": (200, {})}) as bank:
+                settings = {"secrets": {"core": bank.url, "token": "t0ken"}}
+                async with flow_rig(folder / "flows", FLOW, script(), files, flows=settings, **more) as opened:
+                    yield opened
+                asked = sorted(json.loads(request.body)["pin"] for request in bank.requests)
+                assert asked == sorted(canary.card[2:10] for canary in flows), "the bank was given every secret"
+
+        await _house(desk, flows, {}, folder / "flows" / "data", {NUMBER: CARDS[0]}, findings)
+
+
+async def _house(
+    opening: Callable[..., contextlib.AbstractAsyncContextManager[Rig]],
+    some: list[Canary],
+    names: Mapping[int, str],
+    data: Path,
+    cards: Mapping[str, str],
+    findings: Findings,
+) -> None:
+    """Open a house, make the calls, search what they leave. ``cards``: what stands in headers, by dialled number."""
     async with Receiver() as receiver:
         records = {
             "journal": True,
@@ -252,40 +368,98 @@ async def _some(some: list[Canary], folder: Path, findings: Findings) -> None:
             "store": {"enabled": True},
             "webhook": {"url": receiver.url, "secret": WEBHOOK_SECRET},
         }
-        async with rig(
-            folder, answering, strict=False, tools=tools(), log={"level": "debug"},
-            change=lambda settings: settings.model_copy(
-                update={"records": type(settings.records).model_validate(records)}
-            ),
-        ) as house:  # fmt: skip
-            house.expected_errors |= {"tool_failed", "response_failed"}
-            gate = asyncio.Semaphore(AT_ONCE)
 
-            async def one(canary: Canary) -> None:
-                async with gate:
-                    await _call(house, names[id(canary)], canary, findings)
+        def change(settings: Settings) -> Settings:
+            return settings.model_copy(update={"records": RecordSettings.model_validate(records)})
 
-            await asyncio.gather(*(one(canary) for canary in some))
-            await _odd_webhook(house)
-            async with httpx.AsyncClient(trust_env=False) as client:
-                metrics = (await client.get(f"{house.base}/metrics")).text
-        for line in metrics.splitlines():
-            findings.search(line, "metrics", numbers_apart=True)
-        for event in house.log:
-            findings.values(event, f"log {event['event']}")
-        for body in receiver.bodies:
-            head, _, content = body.partition(b"\r\n\r\n")
-            assert b"gateway-signature: t=" in head
-            findings.values(json.loads(content), "webhook")
-        assert receiver.bodies, "the webhook was never told of anything"
-        _check_model(house, findings)
-    await _check_disk(folder / "data", findings, len(some))
+        with model_bound() as bound, odd_headers(cards):
+            async with opening(strict=False, log={"level": "debug"}, change=change) as house:
+                house.expected_errors |= {"tool_failed", "response_failed"}
+                gate = asyncio.Semaphore(AT_ONCE)
+
+                async def one(canary: Canary) -> None:
+                    async with gate:
+                        await _call(house, names.get(id(canary)), canary, findings)
+
+                await asyncio.gather(*(one(canary) for canary in some))
+                await _odd_webhook(house)
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    metrics = (await client.get(f"{house.base}/metrics")).text
+            for line in metrics.splitlines():
+                findings.search(line, "metrics", numbers_apart=True)
+            for event in house.log:
+                findings.values(event, f"log {event['event']}")
+            for body in receiver.bodies:
+                head, _, content = body.partition(b"\r\n\r\n")
+                assert b"gateway-signature: t=" in head
+                findings.values(json.loads(content), "webhook")
+            assert receiver.bodies, "the webhook was never told of anything"
+            _check_model(house, findings)
+        _check_bound(bound, findings, deaf=all(canary.flow for canary in some))
+    await _check_disk(data, findings, len(some))
 
 
-async def _call(house: Rig, name: str, canary: Canary, findings: Findings) -> None:
+@dataclass(slots=True)
+class Bound:
+    """What left for models."""
+
+    messages: list[bytes] = field(default_factory=list)
+    audio: list[AudioFrame] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def model_bound() -> Iterator[Bound]:
+    """Note every message, and every stretch of audio, that leaves for a model."""
+    bound = Bound()
+    send, append = RealtimeSession._send, RealtimeSession.append
+
+    def sent(session: RealtimeSession, messages: list[bytes]) -> None:
+        bound.messages += messages
+        send(session, messages)
+
+    def appended(session: RealtimeSession, frame: AudioFrame) -> None:
+        bound.audio.append(frame)
+        append(session, frame)
+
+    with mock.patch.object(RealtimeSession, "_send", sent), mock.patch.object(RealtimeSession, "append", appended):
+        yield bound
+
+
+def _check_bound(bound: Bound, findings: Findings, *, deaf: bool) -> None:
+    """No message for a model has a number in it; where the model was to be deaf, all it got is silence."""
+    assert bound.messages
+    assert bound.audio
+    for message in bound.messages:
+        findings.values(json.loads(message), "message to the model")
+    if deaf:
+        findings.deaf_ms += sum(frame.duration_ms for frame in bound.audio)
+        loud = sum(frame.raw.strip(silence(frame.format, 1)[:1]) != b"" for frame in bound.audio)
+        if loud:
+            findings.found["sound to a deaf model"] += loud
+
+
+@contextlib.contextmanager
+def odd_headers(cards: Mapping[str, str]) -> Iterator[None]:
+    """Give every call to a number of ``cards`` SIP headers and a caller's name with a card number in them."""
+    form = CallForm.voice
+
+    def voice(self: CallForm, status: str = "ringing") -> dict[str, str]:
+        card = cards.get(self.dialed_number)
+        odd = {} if card is None else {
+            "CallerName": f"CARD {grouped(card)}", "SipHeader_X-Card": card, "SipHeader_X-Note": in_words(card),
+        }  # fmt: skip
+        return form(self, status) | odd
+
+    with mock.patch.object(CallForm, "voice", voice):
+        yield
+
+
+async def _call(house: Rig, name: str | None, canary: Canary, findings: Findings) -> None:
     target = {"voice_webhook_url": house.webhook + canary.query} if canary.query else {}
-    call = await house.call(*canary.steps, to=name, target=target, limit_ms=60_000, finished=False)
+    call = await house.call(*canary.steps, to=name, target=target, limit_ms=60_000)
     assert call.records, f"the gateway never took a call of the kind {canary.name}"
+    if canary.flow:
+        assert steps_of(call) == ["ask_pin", "check", "take", "paid", "bye"], (canary.name, steps_of(call))
     findings.calls[canary.name] += 1
     findings.silenced += len(call.all(RecordingSilenced))
     if canary.secret_sound is not None:
@@ -373,6 +547,7 @@ def main() -> int:
     for kind, count in sorted(findings.calls.items()):
         print(f"{count:6}  calls: {kind}")
     print(f"{findings.masks:6}  masks, {findings.silenced} stretches silenced in recordings")
+    print(f"{findings.deaf_ms / 1000:6.0f}  seconds of audio to deaf models")
     for where, count in findings.found.most_common():
         print(f"{count:6}  FOUND in {where}")
     seconds = time.monotonic() - began

@@ -271,7 +271,7 @@ def test_the_operator_lowers_and_never_raises() -> None:
 
 
 def test_everything_that_can_be_lacking_has_its_means() -> None:
-    assert set(get_args(Lack)) - set(_INSTEAD) == {"noise_reduction.strength"}
+    assert set(get_args(Lack)) - set(_INSTEAD) == {"noise_reduction.strength", "images"}
     assert GA.lacks | BETA.lacks | GEMINI.lacks <= set(get_args(Lack)) | set(_INSTEAD)
 
 

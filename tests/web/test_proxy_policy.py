@@ -11,6 +11,9 @@ from gateway.web.proxy_policy import NotAllowed, ProxyPolicy
 POLICY = ProxyPolicy(ProxySettings().allow)
 
 
+X = "session.audio.input.x"
+
+
 def passed(message: dict[str, Any]) -> Any:
     return json.loads(POLICY.passed(json.dumps(message)))
 

@@ -15,7 +15,6 @@ from gateway.bridge.commands import Command, ConfigureSession, UseSession
 from gateway.bridge.conversation import Conversation
 from gateway.bridge.flow.director import Director
 from gateway.bridge.flow.ear import Ear
-from gateway.bridge.flow.keys import Keys
 from gateway.bridge.flow.plan import FlowCall, Outcome
 from gateway.bridge.flow.talking import LEAVE
 from gateway.bridge.media import MediaChain
@@ -91,7 +90,6 @@ class FlowConversation(Conversation):
             transcriber_price=transcriber_price,
         )
         self._begun = False
-        self._keys = Keys()
         self._director = Director(
             call,
             rooms=self._rooms,
@@ -127,7 +125,6 @@ class FlowConversation(Conversation):
                 if self._of_director(event, now_ms):
                     return self._flush(now_ms)
             case KeyPressed():
-                self._story.keys += 1
                 self._key(event, now_ms)
                 return self._flush(now_ms)
             case UtteranceCommitted(item_id, _):
@@ -205,7 +202,10 @@ class FlowConversation(Conversation):
 
     def _key(self, event: KeyPressed, now_ms: float) -> None:
         key = self._keys.take(event, now_ms)
-        if key is not None and self._director.started:
+        if key is None:
+            return
+        self._story.keys += 1
+        if self._director.started:
             self._director.tell(Key(key), now_ms)
 
     def _wrote(self, text: str, now_ms: float) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
-from gateway.flows.engine.commands import FlowCommand, RunTool, Tell
-from gateway.flows.engine.events import FlowEvent, PromptCut, PromptHeard
+from gateway.flows.engine.commands import FlowCommand, HangUp, RunTool, Tell
+from gateway.flows.engine.events import FlowEvent, HungUp, PromptCut, PromptHeard
+from gateway.flows.engine.position import Position
 from gateway.flows.engine.state import CallState
 from gateway.flows.engine.tooling import idempotency_key, limit_of, tool_arguments
 from gateway.flows.expressions.evaluate import CannotCompute
@@ -18,10 +19,46 @@ CONTAINED: Final = frozenset({"goodbye", "flow_ended"})
 """Endings that needed nobody's help."""
 
 
-class Closing:
-    """Why a call is over, and what it still waits for."""
+class House(Protocol):
+    """What an ending needs of the engine."""
 
-    def __init__(self) -> None:
+    flow: Flow
+    state: CallState
+
+    @property
+    def path(self) -> str:
+        """The step that the call stands on."""
+        ...
+
+    def put(self, command: FlowCommand) -> None:
+        """Want something done."""
+        ...
+
+    def next_run(self) -> int:
+        """Return a number for a tool's run."""
+        ...
+
+    def tell(self, name: str, **facts: str | int) -> None:
+        """Tell the reports something."""
+        ...
+
+    def be_over(self) -> None:
+        """Ring no more, say no more."""
+        ...
+
+
+class Closing:
+    """Why a call is over, and what it still waits for.
+
+    Args:
+        house: the engine.
+        position: where the call stands; it is left.
+
+    """
+
+    def __init__(self, house: House, position: Position) -> None:
+        self._house = house
+        self._position = position
         self.reason: str | None = None
         """None while the flow goes on."""
         self._last_prompt: int | None = None
@@ -32,26 +69,49 @@ class Closing:
         return self.reason is not None
 
     @property
-    def is_speaking(self) -> bool:
-        """Whether last words are being said."""
-        return self._last_prompt is not None
+    def is_done(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return self.has_begun and self._last_prompt is None
 
-    def begin(self, reason: str, last_prompt: int | None = None) -> None:
+    def begin(self, reason: str, last_prompt: int | None) -> None:
         """The flow is over; with a last prompt the call lasts until that was heard."""
         self.reason = self.reason or reason
         self._last_prompt = last_prompt
+        self._position.stay()
+        self._position.leave()
+        if last_prompt is None:
+            self._hang_up()
 
-    def heard(self, event: FlowEvent) -> bool:
-        """Whether an event says that the last words are over."""
+    def take(self, event: FlowEvent) -> None:
+        """Take an event while last words are being said."""
         match event:
-            case PromptHeard(prompt) | PromptCut(prompt, _):
-                return prompt == self._last_prompt
+            case HungUp():
+                self.hung_up()
+            case PromptHeard(prompt) | PromptCut(prompt, _) if prompt == self._last_prompt:
+                self._hang_up()
             case _:
-                return False
+                pass
 
-    def spoken(self) -> None:
-        """Nothing more will be said."""
+    def hung_up(self) -> None:
+        """The caller has gone: what the flow does without sound is done, and nothing more."""
+        already = self.has_begun
+        self.reason = self.reason or "hung_up"
+        self._position.stay()
+        self._position.leave()
+        if not already:
+            house = self._house
+            for command in farewell(house.flow, house.state, house.path, house.next_run):
+                house.put(command)
+        self._over()
+
+    def _hang_up(self) -> None:
+        self._over()
+        self._house.put(HangUp(str(self.reason)))
+
+    def _over(self) -> None:
         self._last_prompt = None
+        self._house.be_over()
+        self._house.tell("call_ended", reason=str(self.reason), containment=self.containment)
 
     @property
     def containment(self) -> str:

@@ -11,8 +11,8 @@ import datetime as dt
 from typing import Final, assert_never
 
 from gateway.flows.engine.alarms import Alarms
-from gateway.flows.engine.closing import Closing, farewell
-from gateway.flows.engine.commands import AnswerLeave, Deafen, FlowCommand, HangUp, StopSaying, Tell, UseLanguage
+from gateway.flows.engine.closing import Closing
+from gateway.flows.engine.commands import AnswerLeave, Deafen, FlowCommand, StopSaying, Tell, UseLanguage
 from gateway.flows.engine.corrections import correct
 from gateway.flows.engine.discretion import Discretion
 from gateway.flows.engine.events import (
@@ -81,7 +81,7 @@ class Engine:
         self._mouth = Mouth(self.state)
         self._alarms = Alarms()
         self._everywhere = Everywhere(self, self._position, self._alarms)
-        self._closing = Closing()
+        self._closing = Closing(self, self._position)
         self._discretion = Discretion(flow)
         self._out: list[FlowCommand] = []
         self._runs = 0
@@ -105,12 +105,12 @@ class Engine:
 
     def receive(self, event: FlowEvent, now_ms: float) -> list[FlowCommand]:
         """Take an event and return what it makes necessary."""
-        if self._closing.has_begun and not self._closing.is_speaking:
+        if self._closing.is_done:
             return []
         self._tick(now_ms)
         try:
             if self._closing.has_begun:
-                self._during_last_words(event)
+                self._closing.take(event)
             else:
                 self._take(event, now_ms)
         except CannotCompute as error:
@@ -313,7 +313,7 @@ class Engine:
             case ToolReturned():
                 run.other(event, now_ms)
             case HungUp():
-                self._hung_up()
+                self._closing.hung_up()
             case Broke(what):
                 self.tell("broke", what=what)
                 self.fault(what)
@@ -406,46 +406,18 @@ class Engine:
 
     def hang_up_after(self, prompt: int | None, reason: str) -> None:
         """End the call once a last prompt was heard; at once if there is none."""
-        self._closing.begin(reason, prompt)
-        self._position.stay()
-        self._position.leave()
         self._alarms.clear()
-        if prompt is None:
-            self._hang_up()
+        self._closing.begin(reason, prompt)
 
     def say_goodbye(self, text: str, reason: str) -> None:
         """Say a last word of the engine's own and end the call."""
         self.stop_saying()
-        prompt = self._say(text, False, None, InterruptPolicy(mode="blocked"), remembered=False)
-        self.hang_up_after(prompt, reason)
+        self.hang_up_after(self._say(text, False, None, InterruptPolicy(mode="blocked"), remembered=False), reason)
 
-    def _during_last_words(self, event: FlowEvent) -> None:
-        if isinstance(event, HungUp):
-            self._hung_up()
-        elif self._closing.heard(event):
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        reason = self._call_ended()
-        self._out.append(HangUp(reason))
-
-    def _hung_up(self) -> None:
-        """The caller has gone: what the flow does without sound is done, and nothing more."""
-        already = self._closing.has_begun
-        self._closing.begin("hung_up")
-        self._position.stay()
-        self._position.leave()
-        if not already:
-            self._out += farewell(self.flow, self.state, self.path, self.next_run)
-        self._call_ended()
-
-    def _call_ended(self) -> str:
-        self._closing.spoken()
-        self._mouth.stop()
+    def be_over(self) -> None:
+        """Ring no more, say no more."""
         self._alarms.clear()
-        reason = self._closing.reason or "flow_ended"
-        self.tell("call_ended", reason=reason, containment=self._closing.containment)
-        return reason
+        self._mouth.stop()
 
     # --- time and limits ------------------------------------------------------------------------------------------
 

@@ -73,12 +73,11 @@ def _finish_runs(draft: Draft) -> None:
         for name, body in part.steps.items():
             called = draft.subflows.get(str(body.get("run", "")))
             ways = body.get("then")
-            for outcome in called.outcomes[2:] if called else ():
-                assert isinstance(ways, dict)
+            if called is None or not isinstance(ways, dict):
+                continue
+            for outcome in called.outcomes[2:]:
                 ways[outcome] = {"return": STUCK}
-                draft.notes.needs_you(
-                    f"flow '{called and called.name}'", "is called and ends in a link", part.path(name)
-                )
+                draft.notes.needs_you(f"flow '{called.name}'", "is called, and ends in a link", part.path(name))
 
 
 def _write_top(project: RasaProject, draft: Draft, domain: Domain, flows: dict[str, RasaFlow]) -> None:

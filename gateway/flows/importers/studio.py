@@ -30,6 +30,7 @@ _PASSED: Final = {
     "connect-virtual-agent-v2": ("return", "write a talk step instead"),
 }
 """Widgets that calls pass through: the event that is followed, and why there is no step."""
+_IS_NUMBER: Final = re.compile(r"^-?\d+(\.\d+)?$|\|\s*(plus|minus|times)\b")
 NOBODYS_MAIL: Final = "voicemail@example.com"
 """Where messages go, which Studio does not say."""
 
@@ -101,10 +102,9 @@ class _Import:
     # --- before anything is written --------------------------------------------------------------------------------
 
     def _prepare(self, widgets: list[Widget]) -> None:
+        self._note_numbers(widgets)
         for widget in widgets:
             match widget.type:
-                case "set-variables":
-                    self._note_numbers(widget)
                 case "make-http-request" | "run-function":
                     self._tools.prepare(widget, self._steps[widget.name])
                 case "connect-call-to":
@@ -124,13 +124,12 @@ class _Import:
             if widget.type == "gather-input-on-call":
                 self._folds[widget.name] = self._menus.prepare(widget)
 
-    def _note_numbers(self, widget: Widget) -> None:
-        for key, value in _pairs(widget):
-            name = self._values.name_of(f"flow.variables.{key}") or key
-            if re.fullmatch(r"-?\d+(\.\d+)?", value) or re.search(r"\|\s*(plus|minus|times)\b", value):
-                self._values.numbers.add(name)
-            else:
-                self._values.numbers.discard(name)
+    def _note_numbers(self, widgets: list[Widget]) -> None:
+        """Find the variables that are given numbers only."""
+        given = [pair for widget in widgets if widget.type == "set-variables" for pair in _pairs(widget)]
+        texts = {key for key, value in given if not _IS_NUMBER.search(value)}
+        for key in {key for key, _ in given} - texts:
+            self._values.numbers.add(self._values.name_of(f"flow.variables.{key}") or key)
 
     def _speak_language(self, widgets: list[Widget]) -> None:
         told = Counter(tag for widget in widgets if re.fullmatch(r"[a-z]{2}-[A-Z]{2}", tag := widget.text("language")))

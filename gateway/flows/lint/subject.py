@@ -50,8 +50,8 @@ class LintOptions:
     """What the endpoint or the leg can't do: ``semantic_vad``, ``effort``, ``warm_transfer``, ``model_swap``."""
     recording_pauses: bool = True
     """Whether the carrier can pause a recording."""
-    exact_templates: bool = False
-    """Whether there is a renderer that says templates word for word."""
+    reads_exactly: bool = False
+    """Whether the voice that reads may say ``exact`` words; it says what it is given, values and all."""
     is_rendered: Callable[[Flow, str, Wording], bool] | None = None
     """Whether a prompt is in the cache; flow, language, wording."""
     covered: Mapping[str, frozenset[str]] | None = None

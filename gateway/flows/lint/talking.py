@@ -89,21 +89,34 @@ def model_swapped(subject: Subject) -> Iterator[Found]:
             )
 
 
-@error("F506", "'exact' words with values that nobody can say word for word")
-def exact_template(subject: Subject) -> Iterator[Found]:
-    """Exact words with values."""
-    if subject.options.exact_templates:
+@error("F506", "'exact' words that nobody can be trusted to say word for word")
+def unsure_exact(subject: Subject) -> Iterator[Found]:
+    """Exact words with values, or without a verified rendering, where the voice that reads may not say them."""
+    options = subject.options
+    if options.reads_exactly:
         return
     seen: set[Origin] = set()
     for what, prompt, step in subject.prompts():
-        for _, way in prompt.all_wordings():
-            if way.exact and not way.text.is_constant and way.origin not in seen:
+        for language, way in prompt.all_wordings():
+            if not way.exact or way.origin in seen:
+                continue
+            where = f"step '{step.name}'" if step else what
+            if not way.text.is_constant:
                 seen.add(way.origin)
-                where = f"step '{step.name}'" if step else what
                 yield Found(
                     way.origin,
                     f"{where}: 'exact' and ${{…}} do not go together here",
                     "take the values out, or 'exact'",
+                )
+            elif what != "whisper" and way.audio is None and options.is_rendered is not None:
+                if options.is_rendered(subject.flow, language, way):
+                    continue
+                seen.add(way.origin)
+                yield Found(
+                    way.origin,
+                    f"{where}: 'exact' words in {language} that were not rendered and verified",
+                    f"run 'gateway flow render {subject.flow.id}', or set 'flows.exact: read' to have the local voice "
+                    "read them",
                 )
 
 

@@ -166,10 +166,15 @@ def not_rendered(subject: Subject) -> Iterator[Found]:
         for language, way in prompt.all_wordings():
             if what == "whisper" or not way.text.is_constant or way.audio or (language, way.origin) in seen:
                 continue
+            if way.exact and not subject.options.reads_exactly:
+                continue  # no warning but an error: F506
             seen.add((language, way.origin))
             if not is_rendered(subject.flow, language, way):
                 where = f"step '{step.name}'" if step else "the flow"
-                yield Found(way.origin, f"{where}: {what} in {language} is not rendered", "run 'gateway flow render'")
+                read = "; the local voice reads it, as 'flows.exact: read' allows" if way.exact else ""
+                yield Found(
+                    way.origin, f"{where}: {what} in {language} is not rendered{read}", "run 'gateway flow render'"
+                )
 
 
 @warning("F701", "a step or an exit that no test reaches")
@@ -184,7 +189,7 @@ def uncovered(subject: Subject) -> Iterator[Found]:
             yield Found(step.origin, f"no test reaches step '{step.path}'", "add a test that does")
             continue
         for way in step.exits:
-            if f"{step.path}>{way.name}" not in covered:
+            if way.kind != "guard" and f"{step.path}>{way.name}" not in covered:
                 yield Found(way.origin, f"no test leaves step '{step.path}' by '{way.name}'", "add a test that does")
 
 

@@ -28,7 +28,8 @@ from gateway.flows.model import Flow
 PIN: Final = "739182"
 CARD: Final = "4929123456789015"
 """What walkers key in secret steps: digits that no flow says by itself."""
-COMMANDS_AT_MOST: Final = 150
+COMMANDS_AT_MOST: Final = 500
+"""For one event: forty keys typed ahead, each of which may lead through a few steps."""
 
 
 class Watch:

@@ -39,6 +39,10 @@ _MADE: Final[Mapping[SlotKind, tuple[str, str]]] = {
 """Slot type → a value as a model writes it, and as it is keyed."""
 
 
+_LONG_AGO: Final = ("1985-03-12", "12031985")
+"""For dates that lie behind us, such as births."""
+
+
 class CannotRecord(GatewayError):
     """A journal has no flow in it, or one of a flow that is not there."""
 
@@ -163,6 +167,8 @@ def _made(slot: Slot) -> tuple[str, str]:
         return (kind.options[0].id if kind.options else "…"), "1"
     if kind.kind is SlotKind.YES_NO:
         return "yes", "1"
+    if kind.kind is SlotKind.DATE and slot.high is not None and slot.high.expression.source.strip() == "today":
+        return _LONG_AGO
     if kind.kind in {SlotKind.DIGITS, SlotKind.ACCOUNT}:
         digits = "1234567890123456789"[: kind.max_length or kind.min_length or 4]
         return ("" if slot.privacy is Privacy.SECRET else digits), digits

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gateway.audio.format import PCMU_8K, AudioFrame
-from gateway.audio.tones import silence
-from gateway.bridge.flow.ear import Ear
+from gateway.audio.g711 import encode_ulaw
+from gateway.audio.tones import dtmf, noise, silence
+from gateway.bridge.flow.ear import LINGER_MS, Ear
 
 FRAME = AudioFrame(PCMU_8K, raw=bytes(range(160)))
 
@@ -26,10 +27,20 @@ def test_nothing_secret_gets_into_a_message() -> None:
     assert ear.end_message() == (FRAME,)
 
 
-def test_a_filter_takes_tones_out_before_anybody_hears_them() -> None:
+def test_a_tone_that_sounds_on_behind_the_carriers_word_of_its_key_is_not_heard() -> None:
     ear = Ear(PCMU_8K)
-    quiet = AudioFrame(PCMU_8K, raw=silence(PCMU_8K, 20))
-    ear.filter = lambda _: quiet
-    ear.begin_message()
-    assert ear.hear(FRAME) == quiet
-    assert ear.end_message() == (quiet,)
+    ear.deaf = True
+    tone = encode_ulaw(dtmf("7", 900, 8000))
+    frames = [AudioFrame(PCMU_8K, raw=tone[at : at + 160]) for at in range(0, len(tone), 160)]
+    assert ear.hear(frames[0]).raw == silence(PCMU_8K, 20)
+    ear.deaf = False
+    assert {ear.hear(frame).raw for frame in frames[1:]} == {silence(PCMU_8K, 20)}
+    speech = encode_ulaw(noise(1000, 8000, -20.0, 1, band="telephone"))
+    after = [ear.hear(AudioFrame(PCMU_8K, raw=speech[at : at + 160])).raw for at in range(0, len(speech), 160)]
+    heard = [at for at, raw in enumerate(after) if raw == speech[160 * at : 160 * at + 160]]
+    assert heard[0] * 20 <= LINGER_MS + 20
+    assert len(heard) == len(after) - heard[0], "from then on everything is heard"
+
+
+def test_the_ear_of_a_call_that_was_never_deaf_hears_at_once() -> None:
+    assert Ear(PCMU_8K).hear(FRAME) is FRAME

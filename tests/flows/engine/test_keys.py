@@ -184,7 +184,11 @@ def test_keys_of_choices_are_read(keys: str, last: object) -> None:
 def test_an_entry_after_choices_takes_what_they_do_not() -> None:
     reader = KeyReader("#")
     reader.entry = Entry(least=2, most=3, end_key="#", gap_ms=1)
-    assert [reader.press(key, {"1": "one"}) for key in "516"] == [Partly.MORE, Partly.MORE, Entered("516", by_length=True)]
+    assert [reader.press(key, {"1": "one"}) for key in "516"] == [
+        Partly.MORE,
+        Partly.MORE,
+        Entered("516", by_length=True),
+    ]
     assert reader.press("1", {"1": "one"}) == Chosen("one")
 
 

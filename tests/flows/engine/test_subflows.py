@@ -21,7 +21,7 @@ subflows:
       out: {return: done}
       give_in: {return: gave_in}
 """
-HEADER = "start: first\nvariables: {shared: {type: text}, mine: {type: text}, found: {type: text}}\nslots: {mood: {type: text}}"
+HEADER = "start: first\nvariables: {shared: {type: text}, mine: {type: text}, found: {type: text}}"
 
 
 def test_a_subflow_takes_and_gives_and_keeps_the_rest_to_itself() -> None:

@@ -337,6 +337,11 @@ CASES = [
         (('{en: "It is ${balance.sum|money}.",', '{en: {text: "It is ${balance.sum|money}.", exact: true},'),),
         (("{en: Goodbye., es:", "{en: {text: Goodbye., exact: true}, es:"),),
     ),
+    Case(
+        "F506",
+        (("{en: Goodbye., es:", "{en: {text: Goodbye., exact: true}, es:"),),
+        options=LintOptions(is_rendered=lambda flow, language, way: not way.exact),
+    ),
     Case("F507", (("      never: [legal advice]\n", "      never: [says please]\n"),)),
     Case(
         "F508",

@@ -82,7 +82,10 @@ tests:
         ("- caller: {says: a, presses: '1'}", "the caller does one thing in a line"),
         ("- caller: {presses: one}", "keys in quotes"),
         ("- caller: {silent: 7}", "a length of time such as 6s"),
-        ("- caller: {says: a, means: tabel}", "'tabel' is no choice, handler, exit or option of this flow; nearest: 'table'"),
+        (
+            "- caller: {says: a, means: tabel}",
+            "'tabel' is no choice, handler, exit or option of this flow; nearest: 'table'",
+        ),
         ("- caller: {says: a, means: {day: x}}", "there is no slot 'day'"),
         ("- caller: {says: a, during: nowhere}", "there is no step 'nowhere'"),
         ("- expect: {tool_calls: {book: 1}}", "there is no tool 'book'"),
@@ -103,7 +106,10 @@ def test_what_is_wrong_is_told_with_its_place_and_a_cure(line: str, fault: str) 
     [
         ("flow: la_para\ntests: []\n", "there is no flow 'la_para'"),
         ("tests: []\n", "'flow' is missing"),
-        ("flow: la_parra_front_desk\ntests: [{name: a, call: [], transfers: {bye: busy}}]\n", "no step for transfers 'bye'"),
+        (
+            "flow: la_parra_front_desk\ntests: [{name: a, call: [], transfers: {bye: busy}}]\n",
+            "no step for transfers 'bye'",
+        ),
         (
             "flow: la_parra_front_desk\ntests: [{name: a, call: [], transfers: {ring_host: bussy}}]\n",
             "'bussy' is no outcome here; nearest: 'busy'",

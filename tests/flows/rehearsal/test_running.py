@@ -94,7 +94,12 @@ async def test_what_came_true_is_told_by_silence() -> None:
 
 
 async def test_a_tool_slower_than_its_limit_has_failed() -> None:
-    result = await run(one("      - caller: {presses: '1'}\n      - expect: {passed: person}\n", "tools: {look_up: {outcome: ok, after: 3s}}"))
+    result = await run(
+        one(
+            "      - caller: {presses: '1'}\n      - expect: {passed: person}\n",
+            "tools: {look_up: {outcome: ok, after: 3s}}",
+        )
+    )
     assert failures(result) == []
 
 

@@ -14,7 +14,9 @@ FOLDER = load_folder(SHIPPED)
 
 def test_every_shipped_flow_has_tests() -> None:
     findings = Findings()
-    tested = {script.flow.id for source in FOLDER.tests.values() if (script := read_script(source, FOLDER.flows, findings))}
+    tested = {
+        script.flow.id for source in FOLDER.tests.values() if (script := read_script(source, FOLDER.flows, findings))
+    }
     assert not findings
     assert tested >= {"la_parra_front_desk", "card_member_services", "clinic_reception"}
 

@@ -37,7 +37,14 @@ def says(text: str) -> SayPrompt:
 
 def runs(tool: str, **arguments: object) -> RunTool:
     return RunTool(
-        run=1, epoch=1, step="x", tool=BANK.tools[tool], arguments=arguments, timeout_ms=1, retries=0, idempotency_key=None
+        run=1,
+        epoch=1,
+        step="x",
+        tool=BANK.tools[tool],
+        arguments=arguments,
+        timeout_ms=1,
+        retries=0,
+        idempotency_key=None,
     )
 
 
@@ -83,8 +90,8 @@ def test_anything_after_the_end_is_seen(watch: Watch) -> None:
 
 
 def test_a_flood_is_seen(watch: Watch) -> None:
-    watch.look([says("Hello.")] * 200, None)
-    assert "200 commands" in watch.breaches[0]
+    watch.look([says("Hello.")] * 501, None)
+    assert "501 commands" in watch.breaches[0]
 
 
 def test_an_engine_without_guards_is_found_out_by_walking(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +109,9 @@ def unguarded() -> Flow:
         if path.suffix in {".yaml", ".md"}
     }
     bank = files["card_member_services.yaml"]
-    files["card_member_services.yaml"] = bank.replace("not_from: [take_payment]", "not_from: [take_payment]\n  short_cut: {press: '7', go: main}")
+    files["card_member_services.yaml"] = bank.replace(
+        "not_from: [take_payment]", "not_from: [take_payment]\n  short_cut: {press: '7', go: main}"
+    )
     return load_texts(files, SHIPPED).flows["card_member_services"]
 
 
@@ -112,6 +121,5 @@ def test_with_its_guards_the_same_flow_is_safe() -> None:
 
 def test_an_engine_that_sets_no_alarms_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.flows.engine.core.Engine.next_wake_ms", lambda _: None)
+    monkeypatch.setattr("gateway.flows.rehearsal.walking.ACTIONS_AT_MOST", 5)
     assert any("does not end" in breach for seed in range(100) for breach in walk(BANK, seed).breaches)
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.bridge.flow.keys import SAME_PRESS_MS, Keys
+from gateway.bridge.keys import SAME_PRESS_MS, Keys
 from gateway.contracts.leg import KeyPressed
 
 
@@ -32,3 +32,15 @@ def test_the_other_source_is_news_again_after_a_while() -> None:
 
 def test_keys_that_no_telephone_has_are_dropped() -> None:
     assert Keys().take(KeyPressed("A"), 0.0) is None
+
+
+def test_a_long_press_that_the_carrier_tells_of_when_it_begins_counts_once() -> None:
+    keys = Keys()
+    assert keys.take(KeyPressed("5", source="carrier"), 0.0) == "5"
+    assert keys.take(KeyPressed("5", 2000, source="sound"), 2200.0) is None
+
+
+def test_the_same_press_in_sound_before_the_carriers_word_counts_once() -> None:
+    keys = Keys()
+    assert keys.take(KeyPressed("5", 80, source="sound"), 0.0) == "5"
+    assert keys.take(KeyPressed("5", source="carrier"), 300.0) is None
