@@ -425,12 +425,14 @@ def create_app(settings: Settings, *, exchange: Exchange | None = None) -> Starl
         for warning in [*startup_warnings(settings), *shortfalls(settings)]:
             log.warning("startup", warning=warning)
         await house.open()
-        # Soon, but behind the first answers: it loads certificates, and no call shall wait for that.
-        warm_up = asyncio.get_running_loop().call_later(WARM_UP_AFTER_S, http.warm_up)
+        # Soon, but behind the first answers: certificates and libraries are loaded, and no call shall wait for that.
+        loop = asyncio.get_running_loop()
+        warm_ups = [loop.call_later(WARM_UP_AFTER_S, warm_up) for warm_up in (http.warm_up, house.archive.warm_up)]
         try:
             yield
         finally:
-            warm_up.cancel()
+            for warm_up in warm_ups:
+                warm_up.cancel()
             await house.close()
             await http.close()
 

@@ -84,6 +84,11 @@ class Archive:
         self._sweeper = asyncio.create_task(self._sweep(data_dir), name="retention")
         return data_dir
 
+    def warm_up(self) -> None:
+        """Make what delivers records: the store's library takes long to load, and no call shall share that moment."""
+        if self._courier is not None:
+            self._courier.wake()
+
     async def close(self) -> None:
         """Finish what is being written, within limits."""
         if self._sweeper is not None:

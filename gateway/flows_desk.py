@@ -45,6 +45,7 @@ log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 1.0
 """How often the folder is looked at."""
+DAY_S: Final = 86_400.0
 LOOK_AGAIN_S: Final = 15.0
 """How often flows that were refused are tried again unchanged: their prompts may have been rendered meanwhile."""
 AFTERWARDS_WITHIN_S: Final = 30.0
@@ -97,6 +98,7 @@ class FlowsDesk:
         self._refused = ""
         """The digest that was last refused."""
         self._refused_at_s = 0.0
+        self._swept_at_s = 0.0
         self._told: list[str] = []
         """Why it was refused, so that it is told once."""
         self._watcher: asyncio.Task[None] | None = None
@@ -127,7 +129,19 @@ class FlowsDesk:
         bundle = self._load()
         self._shelf.keep(bundle)
         self._take_routing(self._shelf.routing())
+        self._sweep(bundle.digest)
         return bundle
+
+    def _sweep(self, newest: str) -> None:
+        """Delete bundles that have not been in use for as long as calls are kept; looked at once a day."""
+        now_s = self._clock.wall_s()
+        if now_s < self._swept_at_s + DAY_S:
+            return
+        self._swept_at_s = now_s
+        used = frozenset({newest, *self._older, *self._routing.used})
+        deleted = self._shelf.sweep(used, now_s, self._settings.records.retention_days * DAY_S)
+        if deleted:
+            log.info("bundles_expired", deleted=deleted)
 
     def _take_routing(self, routing: Routing) -> None:
         for digest in routing.used:
@@ -170,6 +184,8 @@ class FlowsDesk:
         if routing != self._routing:
             self._take_routing(routing)
             log.info("flows_routed", pins=len(routing.pins), rollouts=sorted(routing.rollouts))
+        if self._newest is not None:
+            self._sweep(self._newest.digest)
 
     async def close(self) -> None:
         """Stop watching; what outlives its call is waited for, within its limit."""
@@ -225,6 +241,7 @@ class FlowsDesk:
             now=datetime.fromtimestamp(self._clock.wall_s(), UTC),
             help=helper,
             hints=_hints(capabilities),
+            lacks=capabilities.lacks,
             talk_tools=talk_tools(flow, helper),
         )
 

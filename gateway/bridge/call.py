@@ -147,6 +147,8 @@ class Call:
         """Hold the call from its first frame to its end, and return why it ended. Never raises but when cancelled."""
         self._write_start()
         self._lookups.begin()
+        if self._parts.flow is not None:
+            self._leg.hear_tones()
         self._leg.listen(self)
         deadline = asyncio.get_running_loop().call_later(
             self._parts.plan.deadline_ms / 1000, self.end, Ending(Party.GATEWAY, "deadline", ok=False)

@@ -5,8 +5,11 @@ stretch is let go, or silenced on both sides: because something in it was masked
 by (none came within :data:`WORDS_WITHIN_MS` of its end, they failed, or the call ended first). Endpoints give no times
 for words, so it is the whole utterance with :data:`BESIDE_MS` on either side. A line in the record says so.
 
+While card data is being asked for, nothing at all is kept, of either side: from the end of the agent's question until
+a number was given, the talk has moved on, as the redactor sees it, or two minutes without a word of it have passed.
+
 It also has the model forget what it should not have been told: an item in which card data was found is taken out of
-the conversation, and so out of every replay, summary and later answer.
+the conversation, and so out of every replay, summary and later answer; once in a call it is told to offer the keypad.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from gateway.bridge.commands import (
 )
 from gateway.contracts.record import RecordingSilenced
 from gateway.contracts.text import Label
+from gateway.privacy.memory import Mood
 from gateway.privacy.redactor import Masked, Redactor
 
 if TYPE_CHECKING:  # the memory knows the transcript, which knows this room
@@ -36,6 +40,9 @@ BESIDE_MS: Final = 300
 """Silenced before and after: when speech begins and ends is known about so exactly."""
 HELD_AT_MOST_MS: Final = 60_000
 """The longest that is kept in memory unwritten; of longer speech the beginning is silenced."""
+ASKED: Final = "card_asked"
+"""Names the stretch in which card data is asked for."""
+_COLLECTING: Final = frozenset({Mood.CARD, Mood.CVV, Mood.EXPIRY, Mood.PIN})
 FORGOTTEN: Final = (
     "Card data that was said here has been taken out of this conversation. Never repeat it and do not ask for it: "
     "offer the caller to key it in, or go on without it."
@@ -61,6 +68,7 @@ class Keeping:
     """
 
     def __init__(self, redactor: Redactor, memory: Memory, out: list[Command], *, deletes: bool) -> None:
+        self._redactor = redactor
         self._memory = memory
         self._deletes = deletes
         self._out = out
@@ -68,7 +76,11 @@ class Keeping:
         self._held: dict[str, _Stretch] = {}
         self._withdrawn: dict[str, _Stretch] = {}
         self._masked: set[str] = set()
+        self._numbers: set[str] = set()
+        """Turns in which a card number was masked."""
         self._found: list[str] = []
+        self._offered = False
+        """Whether the model was told to offer the keypad."""
         self._now_ms = 0.0
         redactor.on_masked = self._on_masked
 
@@ -102,8 +114,11 @@ class Keeping:
             stretch.due_ms = self._now_ms + WORDS_WITHIN_MS
             self._withdrawn[turn_id] = stretch
 
-    def decided(self, turn_id: str, from_ms: float, to_ms: float, *, words: bool) -> None:
+    def decided(self, turn_id: str, from_ms: float, to_ms: float, *, words: bool, agent: bool = False) -> None:
         """What was said from ``from_ms`` to ``to_ms`` can no longer change; ``words``: whether it was written down."""
+        asked = self._is_asked(to_ms)
+        given = turn_id in self._numbers and not agent
+        self._numbers.discard(turn_id)
         masked = turn_id in self._masked
         self._masked.discard(turn_id)
         stretch = self._held.pop(turn_id, None)
@@ -113,10 +128,16 @@ class Keeping:
             self._silence(from_ms, to_ms, "card_data" if masked else "no_words")
         if stretch is not None:
             self._let_go(turn_id)
+        if given or not asked:
+            self._question_over(to_ms)
+        elif agent and self._on and ASKED not in self._held:
+            self._held[ASKED] = _Stretch(to_ms)
+            self._out.append(HoldRecording(ASKED, to_ms))
 
     def forgotten(self, turn_id: str) -> None:
         """Nothing of it was ever heard."""
         self._masked.discard(turn_id)
+        self._numbers.discard(turn_id)
         if self._held.pop(turn_id, None) is not None:
             self._let_go(turn_id)
 
@@ -142,12 +163,14 @@ class Keeping:
                 self._silence(stretch.from_ms, stretch.due_ms - WORDS_WITHIN_MS, "words_late")
                 self._let_go(turn_id)
             elif stretch.due_ms is None and stretch.from_ms + HELD_AT_MOST_MS <= now_ms:
-                self._silence(stretch.from_ms, now_ms, "words_late")
+                self._silence(stretch.from_ms, now_ms, ASKED if turn_id == ASKED else "words_late")
                 stretch.from_ms = now_ms
                 self._out.append(HoldRecording(turn_id, now_ms))
         for turn_id, stretch in list(self._withdrawn.items()):
             if stretch.due_ms is not None and stretch.due_ms <= now_ms:
                 self._give_up(turn_id)
+        if ASKED in self._held and not self._is_asked(now_ms):
+            self._question_over(now_ms)
         self._forget()
 
     def close(self, now_ms: float) -> None:
@@ -156,13 +179,15 @@ class Keeping:
             self._give_up(turn_id)
         for turn_id, stretch in list(self._held.items()):
             del self._held[turn_id]
-            self._silence(stretch.from_ms, now_ms, "no_words")
+            self._silence(stretch.from_ms, now_ms, ASKED if turn_id == ASKED else "no_words")
             self._let_go(turn_id)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _on_masked(self, masked: Masked) -> None:
         self._masked.add(masked.turn_id)
+        if masked.kind == "pan":
+            self._numbers.add(masked.turn_id)
         if masked.turn_id and masked.kind != "pattern":
             self._found.append(masked.turn_id)
 
@@ -175,8 +200,19 @@ class Keeping:
                 self._out.append(DeleteItem(item_id))
             else:
                 self._memory.forget(item_id)  # no other session is told, at least
-        if known:
+        if known and not self._offered:
+            self._offered = True
             self._out.append(AddMessage("system", FORGOTTEN))
+
+    def _is_asked(self, at_ms: float) -> bool:
+        """Whether card data is being asked for at a time."""
+        return self._redactor._memory.mood(int(at_ms)) in _COLLECTING  # noqa: SLF001 - the redactor has no word for it yet
+
+    def _question_over(self, at_ms: float) -> None:
+        stretch = self._held.pop(ASKED, None)
+        if stretch is not None:
+            self._silence(stretch.from_ms, at_ms, ASKED)
+            self._let_go(ASKED)
 
     def _give_up(self, turn_id: str) -> None:
         stretch = self._withdrawn.pop(turn_id)

@@ -255,7 +255,8 @@ class Transcript:
         for turn_id in [turn_id for turn_id in self._waiting if not self._redactor.waits(turn_id)]:
             record = self._waiting.pop(turn_id)
             self._out.append(Write(record))
-            self._keeping.decided(turn_id, record.at_ms, self._ended_ms(record), words=turn_id not in self._unwritten)
+            words, agent = turn_id not in self._unwritten, isinstance(record, AgentSpoke)
+            self._keeping.decided(turn_id, record.at_ms, self._ended_ms(record), words=words, agent=agent)
             self._unwritten.discard(turn_id)
 
     def _ended_ms(self, record: CallerSpoke | AgentSpoke) -> float:

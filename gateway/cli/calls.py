@@ -78,9 +78,10 @@ def sweep(
         bool, typer.Option("--listen/--no-listen", help="Listen to recordings, which takes time.")
     ] = True,
 ) -> None:
-    """Read again all that calls have left and report what looks like card data, or like one of ``privacy.patterns``: where, never what.
+    """Read again all that calls have left and report what looks like card data: where, never what.
 
-    Looks into every file in the data directory, the call store, and recordings. Exit status 1 if anything was found.
+    What ``privacy.patterns`` are to mask counts like card data. Looks into every file in the data directory, the call
+    store, and recordings. Exit status 1 if anything was found.
     """
     from gateway.privacy.patterns import load_patterns
     from gateway.records.sweep import sweep_files, sweep_rows

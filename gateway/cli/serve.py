@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,7 @@ def serve(
     trace_wire: TraceOption = False,
 ) -> None:
     """Take calls: Twilio's webhooks and media streams on one side, a Realtime endpoint on the other."""
+    gc.disable()  # starting makes many objects and no garbage; once it listens the server switches it on again
     from gateway.cli.server import serve_calls, tls_wish  # so that --help does not wait for the audio path
 
     given = {"server.host": host, "server.port": port, "endpoint": endpoint}

@@ -150,15 +150,7 @@ class LegEnded:
 
 
 LegEvent = (
-    LegStarted
-    | KeyPressed
-    | MarkReturned
-    | FramesLost
-    | CallerWrote
-    | FloorTaken
-    | TurnEnded
-    | ImageShown
-    | LegEnded
+    LegStarted | KeyPressed | MarkReturned | FramesLost | CallerWrote | FloorTaken | TurnEnded | ImageShown | LegEnded
 )
 """Everything but audio, which takes the short way (:class:`LegListener`)."""
 
@@ -206,6 +198,10 @@ class Leg(Protocol):
 
     def listen(self, listener: LegListener) -> None:
         """Name the one who hears; events that came before are delivered at once, in order."""
+        ...
+
+    def hear_tones(self) -> None:
+        """Tell from now on of keys that sound in the caller's audio, too, with ``source`` ``sound``; where it can."""
         ...
 
     def send_audio(self, frame: AudioFrame) -> None:

@@ -199,8 +199,8 @@ class RecordingSilenced(Record, frozen=True, kw_only=True, tag="recording_silenc
 
     until_ms: int
     why: Label
-    """``card_data``: something that was said then was masked; ``no_words`` or ``words_late``: it was never written
-    down, or not in time, so nobody knows what was said."""
+    """``card_data``: something that was said then was masked; ``card_asked``: it was asked for; ``no_words`` or
+    ``words_late``: it was never written down, or not in time, so nobody knows what was said."""
 
 
 class FlowEvent(Record, frozen=True, kw_only=True, tag="flow"):

@@ -243,11 +243,21 @@ class Shelf:
             raise ConfigurationError(f"{beginning!r}: {what} begin so; the latest: {known}")
         return found[0]
 
-    def drop_all_but(self, wanted: frozenset[str]) -> None:
-        """Delete the bundles that nobody names any more."""
+    def sweep(self, used: frozenset[str], now_s: float, keep_s: float) -> int:
+        """Delete the bundles that were not in use for ``keep_s``; return how many.
+
+        The time of last use is the folder's time of access; that of change is when it was kept, and stays.
+        """
+        swept = 0
         for digest in self.kept():
-            if digest not in wanted:
-                shutil.rmtree(self._bundles / digest, ignore_errors=True)
+            place = self._bundles / digest
+            times = place.stat()
+            if digest in used:
+                os.utime(place, (now_s, times.st_mtime))
+            elif now_s - max(times.st_atime, times.st_mtime) > keep_s:
+                shutil.rmtree(place, ignore_errors=True)
+                swept += 1
+        return swept
 
 
 def _digest(text: object) -> str:

@@ -229,6 +229,9 @@ class BrowserLeg:
 
     # --- the listener ----------------------------------------------------------------------------------------------
 
+    def hear_tones(self) -> None:
+        """Nothing: a page has a keypad of its own."""
+
     def listen(self, listener: LegListener) -> None:
         """Name the one who hears; what came before is delivered at once, in order."""
         self._listener = listener

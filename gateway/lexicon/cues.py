@@ -31,6 +31,8 @@ class Cue(Enum):
     DONE = "done"
     """The matter of payment is closed."""
 
+    __hash__ = object.__hash__  # by identity, in C: Enum's own hashes the name, in Python, at each look into a set
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -208,10 +210,15 @@ SECURITY_WORDS: Final = _SECURITY - _words("card secret secreto")
 CODE_WORDS: Final = _words("code codigo")
 """Said of a card that was just given, these mean its security code."""
 
-CUE_TRIGGERS: Final = (
-    frozenset(_OF) | _CODE | _SECURITY | _BACK | ORDINALS | _words("out thru through until bis hasta express v c")
+_IN_CONTEXT: Final = (
+    _CODE | _SECURITY | _BACK | _GENERIC | ORDINALS | _words("out thru through until bis hasta express v c")
 )
+CUE_TRIGGERS: Final = frozenset(_OF) | _IN_CONTEXT
 """Every word about which :func:`cue_at` has something to say."""
+LONE_CUES: Final[Mapping[str, Cue]] = MappingProxyType(
+    {word: cue for word, cue in _OF.items() if cue is not Cue.CARD and word not in _IN_CONTEXT}
+)
+"""Those of which it says the same whatever stands before them."""
 
 
 def cue_at(words: Sequence[str]) -> Cue | None:

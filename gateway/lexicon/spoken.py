@@ -39,6 +39,8 @@ class Part(Enum):
     TIMES = "times"
     """*veces*, *fois*, *mal*: makes the number before it a :attr:`REPEAT`."""
 
+    __hash__ = object.__hash__  # by identity, in C: Enum's own hashes the name, in Python, at each look into a set
+
 
 class Surety(Enum):
     """How surely a word is meant as a number."""

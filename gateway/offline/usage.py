@@ -60,9 +60,7 @@ def _item_block(entry: Entry) -> Block:
     return Block(f"{entry.item.id} {audio} {text}", text_tokens(text), audio)
 
 
-def usage(
-    request: Sequence[Block], before: Sequence[Sequence[Block]], *, output_text: int, output_audio: int
-) -> Usage:
+def usage(request: Sequence[Block], before: Sequence[Sequence[Block]], *, output_text: int, output_audio: int) -> Usage:
     """Return a response's bill. ``before`` are the latest requests of the same session."""
     same = max((_common(request, earlier) for earlier in before), default=0)
     text, audio = sum(b.text for b in request), sum(b.audio for b in request)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.lexicon.cues import CODE_WORDS, CORRECTIONS, CUE_TRIGGERS, FILLERS, ORDINALS, Cue, cue_at
+from gateway.lexicon.cues import CODE_WORDS, CORRECTIONS, FILLERS, LONE_CUES, Cue, cue_at
 from gateway.privacy.memory import ABOUT_CARDS, Memory, Mood, Role
 
 CUE_WORDS: Final = 12
@@ -47,6 +47,9 @@ _STRONGER: Final = {
     Cue.EXPIRY: frozenset({Cue.CARD, Cue.DATE}),
 }
 """Cues that a later one close by does not displace: in "passport expires" the passport counts."""
+_NAMED: Final = frozenset({Cue.REFERENCE, Cue.PHONE})
+"""Cues that make the number near them another than a card's."""
+_OTHER_TOPICS: Final = TOPICS | {Mood.NONE}
 _ONE_NUMBER: Final = frozenset({Cue.REFERENCE, Cue.PHONE, Cue.LAST})
 """Cues that speak of one number, and no more of the next."""
 
@@ -100,24 +103,14 @@ class Attention:
 
     def plain(self, word: str) -> None:
         """Take a word that says nothing of numbers: nearly all words of a talk, so it is quick."""
-        words = self.words
-        words.append(word)
-        if len(words) > 2 * _WORDS_KEPT:
-            del words[:_WORDS_KEPT]
         self.alone = False
-        self.code_ago += 1
-        self.card_ago += 1
-        if self.cue is not None:
-            self.cue_ago += 1
-            if self.cue_ago > CUE_WORDS:
-                self.cue = None
+        self._pass(word)
 
     def ordinary(self, word: str, cue: Cue | None, at_ms: int) -> None:
         """Take a word that is no part of a number, with what :meth:`cue_of` says of it."""
-        self.note(word)
-        if word not in FILLERS and word not in CORRECTIONS:
+        if self.alone and word not in FILLERS and word not in CORRECTIONS:
             self.alone = False
-        self._count()
+        self._pass(word)
         if cue is not None:
             self._take(Cue.CVV if cue is Cue.REFERENCE and self._means_card(word, at_ms) else cue, at_ms)
 
@@ -127,7 +120,12 @@ class Attention:
         if len(self.words) > 2 * _WORDS_KEPT:
             del self.words[:_WORDS_KEPT]
 
-    def _count(self) -> None:
+    def _pass(self, word: str) -> None:
+        """Remember a word that is no part of a number, and that what was said before it is one word further off."""
+        words = self.words
+        words.append(word)
+        if len(words) > 2 * _WORDS_KEPT:
+            del words[:_WORDS_KEPT]
         self.code_ago += 1
         self.card_ago += 1
         if self.cue is not None:
@@ -136,17 +134,13 @@ class Attention:
                 self.cue = None
 
     def cue_of(self, word: str) -> Cue | None:
-        """Return what a word would say if it came next."""
-        return cue_at([*self.words[1 - _WORDS_KEPT :], word]) if word in CUE_TRIGGERS else None
-
-    def counting(self) -> bool:
-        """Return whether a small number that comes next may say how many digits follow."""
-        return bool(self.words) and self.words[-1] in ORDINALS
+        """Return what a word of ``CUE_TRIGGERS`` would say if it came next."""
+        return LONE_CUES.get(word) or cue_at([*self.words[1 - _WORDS_KEPT :], word])
 
     def sentence_ended(self) -> None:
         """Take a full stop or a question mark; may be told of the same one twice."""
         self._about_card = False
-        if self.cue in {Cue.REFERENCE, Cue.PHONE}:
+        if self.cue in _NAMED:
             self.cue_ago = max(self.cue_ago, REFERENCE_WORDS + 1)
 
     def number_ended(self) -> None:
@@ -165,7 +159,7 @@ class Attention:
     def foreign(self, at_ms: int) -> bool:
         """Return whether a number that comes next is an order's, a telephone's or an IBAN's as far as can be told."""
         mood = self.mood(at_ms)
-        named = self.cue in {Cue.REFERENCE, Cue.PHONE} and self.cue_ago <= REFERENCE_WORDS
+        named = self.cue in _NAMED and self.cue_ago <= REFERENCE_WORDS
         asked = self.cue is None and mood in TOPICS
         return (named or asked or self.code_ago <= 1) and mood not in ABOUT_CARDS and not self._memory.has_secrets
 
@@ -198,7 +192,7 @@ class Attention:
             return
         now = self._memory.mood(at_ms)
         if self._role == "caller":
-            if cue is Cue.CARD and now in {Mood.NONE, Mood.PHONE, Mood.REFERENCE, Mood.OTHER}:
+            if cue is Cue.CARD and now in _OTHER_TOPICS:
                 self._memory.turn_to(Mood.MENTIONED, at_ms)
             elif cue in {Cue.CVV, Cue.PIN} or (cue is Cue.EXPIRY and self._memory.card_seen):
                 self._memory.turn_to(mood, at_ms)

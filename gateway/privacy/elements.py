@@ -39,9 +39,15 @@ class Joint(IntEnum):
     """Nothing was said before, or it does not belong here."""
 
 
+TIGHT, PLAIN, AND, PAUSE, FILLER, CORRECTION, START = Joint
+# By themselves for what runs at every word: to look a member up in an Enum takes longer than to call a function.
+_SURE, _ARTICLE, _SOUND = Surety
+_UNIT: Final = Part.UNIT
+
+
 def parts(joint: Joint) -> bool:
     """Return whether one number may end and another begin at a joint, whatever the others of the run are."""
-    return joint is Joint.AND or joint >= Joint.FILLER or joint is Joint.TIGHT
+    return joint is AND or joint >= FILLER or joint is TIGHT
 
 
 @dataclass(slots=True)
@@ -82,18 +88,17 @@ class Atom(Element):
         return self.readings[0]
 
 
-@dataclass(slots=True)
 class Reading:
     """One way of reading a run: its digits, and the element to which each belongs."""
 
-    elements: Sequence[Element]
-    groups: list[str]
-    """The digits of each element in this reading."""
+    __slots__ = ("digits", "elements", "groups")
 
-    @property
-    def digits(self) -> str:
+    def __init__(self, elements: Sequence[Element], groups: list[str]) -> None:
+        self.elements = elements
+        self.groups = groups
+        """The digits of each element in this reading."""
+        self.digits = "".join(groups)
         """All digits in order."""
-        return "".join(self.groups)
 
     def __repr__(self) -> str:
         return f"Reading({len(self.groups)} groups)"
@@ -104,6 +109,15 @@ def ascii_digits(written: str) -> str:
     return "".join(str(unicodedata.digit(mark)) for mark in written)
 
 
+def is_plain(atoms: Sequence[Atom]) -> bool:
+    """Return whether all atoms are single digits for sure, or written groups: there is one way to read them."""
+    for atom in atoms:  # a loop: most numbers are plain, and any() makes a generator of it
+        what = atom.what
+        if atom.surety is not _SURE or atom.counted or (what is not None and what.part is not _UNIT):
+            return False
+    return True
+
+
 def settled(atoms: Sequence[Atom], *, closed: bool) -> list[Atom]:
     """Return the atoms that count as numbers in the likeliest reading.
 
@@ -111,7 +125,7 @@ def settled(atoms: Sequence[Atom], *, closed: bool) -> list[Atom]:
     front if a number follows at once ("oh seven"), and at the end if nothing more is said (``closed``). A small number
     after "the next" is a count if a word or a pause follows it.
     """
-    if not any(atom.counted or atom.surety is not Surety.SURE for atom in atoms):
+    if not is_doubtful(atoms):
         return list(atoms)
     kept = [
         atom
@@ -119,21 +133,26 @@ def settled(atoms: Sequence[Atom], *, closed: bool) -> list[Atom]:
         if not (
             atom.counted
             and place + 1 < len(atoms)
-            and (atoms[place + 1].joint in {Joint.FILLER, Joint.PAUSE} or _counts(atom, atoms[place + 1 :]))
+            and (atoms[place + 1].joint in (FILLER, PAUSE) or _counts(atom, atoms[place + 1 :]))
         )
     ]
-    kept = [atom for at, atom in enumerate(kept) if atom.surety is not Surety.SOUND or _between_words(kept, at)]
+    kept = [atom for at, atom in enumerate(kept) if atom.surety is not _SOUND or _between_words(kept, at)]
     first, last = 0, len(kept)
-    while first < last and kept[first].surety is not Surety.SURE:
-        follows = first + 1 < last and kept[first + 1].joint <= Joint.PLAIN
-        if kept[first].surety is Surety.ARTICLE and follows:
+    while first < last and kept[first].surety is not _SURE:
+        follows = first + 1 < last and kept[first + 1].joint <= PLAIN
+        if kept[first].surety is _ARTICLE and follows:
             break
         first += 1
-    while last > first + 1 and kept[last - 1].surety is not Surety.SURE:
-        if kept[last - 1].surety is Surety.ARTICLE and (closed or _is_zero(kept[last - 1])):
+    while last > first + 1 and kept[last - 1].surety is not _SURE:
+        if kept[last - 1].surety is _ARTICLE and (closed or _is_zero(kept[last - 1])):
             break
         last -= 1
-    return kept[first:last] if any(atom.surety is Surety.SURE for atom in kept[first:last]) else []
+    return kept[first:last] if any(atom.surety is _SURE for atom in kept[first:last]) else []
+
+
+def is_doubtful(atoms: Sequence[Atom]) -> bool:
+    """Return whether some atoms may be no digits: words that are mostly something else, and counts."""
+    return any(atom.counted or atom.surety is not _SURE for atom in atoms)
 
 
 def _between_words(atoms: Sequence[Atom], at: int) -> bool:
@@ -167,7 +186,10 @@ def without_doubtful(atoms: Sequence[Atom]) -> list[Atom]:
 
 def compose(atoms: Sequence[Atom]) -> list[Element]:
     """Return the elements that a run of atoms makes."""
-    if all(atom.what is None or atom.what.part is Part.UNIT for atom in atoms):
+    for atom in atoms:
+        if atom.what is not None and atom.what.part is not _UNIT:
+            break
+    else:
         return list(atoms)
     elements: list[Element] = []
     at = 0
@@ -189,7 +211,7 @@ def compose(atoms: Sequence[Atom]) -> list[Element]:
 
 def _is_alone(atom: Atom) -> bool:
     """Whether an atom is a number by itself, if nothing else claims it."""
-    return len(atom.digits) > 2 if atom.what is None else atom.what.part is Part.UNIT
+    return len(atom.digits) > 2 if atom.what is None else atom.what.part is _UNIT
 
 
 def readings(elements: Sequence[Element]) -> Iterator[Reading]:

@@ -7,12 +7,11 @@ a number outweighs what was asked earlier, and shapes that are no card's (amount
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gateway.lexicon.cues import CODE_WORDS, MONTHS, UNITS, Cue
-from gateway.lexicon.spoken import Surety
 from gateway.privacy.attention import NEAR_WORDS, REFERENCE_WORDS, TOPICS
 from gateway.privacy.elements import (
     Atom,
@@ -20,6 +19,8 @@ from gateway.privacy.elements import (
     Joint,
     Reading,
     compose,
+    is_doubtful,
+    is_plain,
     likeliest,
     parts,
     readings,
@@ -28,7 +29,7 @@ from gateway.privacy.elements import (
 )
 from gateway.privacy.memory import Memory, Mood, Role
 from gateway.privacy.pan import MASK, MAX_DIGITS, MIN_DIGITS, fits_issuer, is_card_number, may_begin_card
-from gateway.privacy.shapes import CURRENCIES, expiry_at, is_amount, is_date_or_time, is_year
+from gateway.privacy.shapes import CURRENCIES, is_amount, is_date_or_time, is_expiry, is_year
 from gateway.privacy.windows import corrected, find_cards
 
 Kind = Literal["pan", "cvv", "expiry", "pin", "pattern"]
@@ -68,6 +69,11 @@ _ALTERNATIVES: Final = frozenset({"or", "to", "than", "versus", "o", "ou", "oder
 PIECE_DIGITS: Final = 4
 """Digits of the first piece of a card number that is told piece by piece."""
 MOST_DIGITS: Final = 11
+_UNNAMED: Final = frozenset({None, Cue.PAY, Cue.CARD})
+"""What is said of a number of which nothing says that it is no card's."""
+_READING_OUT: Final = frozenset({Mood.CARD, Mood.DONE, Mood.EXPIRY})
+_AFTER_CODE: Final = _READING_OUT | {Mood.CVV}
+"""Moods in which a code that was masked may be said again."""
 _REFERENCES: Final = frozenset({Cue.PHONE, Cue.REFERENCE, Cue.DATE})
 
 
@@ -137,8 +143,9 @@ class Verdict:
 
 def judge(atoms: Sequence[Atom], case: Case, memory: Memory) -> Verdict:
     """Decide a run that is over; what is masked is remembered in ``memory``, and so is what the talk is about now."""
-    kept = settled(atoms, closed=case.closed)
-    elements = compose(kept)
+    plain = is_plain(atoms)
+    kept = atoms if plain else settled(atoms, closed=case.closed)
+    elements = kept if plain else compose(kept)
     if not elements:
         return Verdict()
     reading = likeliest(elements)
@@ -146,25 +153,22 @@ def judge(atoms: Sequence[Atom], case: Case, memory: Memory) -> Verdict:
     if memory.reads_back(digits):
         memory.keep_card(digits, case.role)
         return Verdict([Hit(elements[0].start, elements[-1].end, "pan")])
-    guarded = _is_guarded(reading, case)
+    foreign = _is_foreign(len(digits), case)
+    # The words or marks before it say that it is something else than a piece of card data.
+    guarded = foreign or case.cue in _REFERENCES or (case.cue is None and case.mood in TOPICS)
     if len(digits) + len(case.tail) >= MIN_DIGITS:
-        foreign = _is_foreign(reading, case) and case.mood is not Mood.CARD
-        verdict = _cards(atoms, kept, elements, case, memory, foreign=foreign)
+        tellings = [reading] if plain else _tellings(atoms, kept, elements)
+        likely = [reading] if plain else readings(elements)
+        verdict = _cards(tellings, likely, case, memory, foreign=foreign and case.mood is not Mood.CARD)
         if verdict is not None:
             return verdict
     return _rest(elements, reading.groups, case, memory, guarded=guarded)
 
 
-def _is_guarded(reading: Reading, case: Case) -> bool:
-    """Whether the words or marks before a run say that it is something else than a piece of card data."""
-    return _is_foreign(reading, case) or case.cue in _REFERENCES or (case.cue is None and case.mood in TOPICS)
-
-
-def _is_foreign(reading: Reading, case: Case) -> bool:
-    """Whether they say so as clearly that not even a check digit counts against it."""
+def _is_foreign(length: int, case: Case) -> bool:
+    """Whether so many digits are another number than a card's, so clearly that no check digit counts against it."""
     if case.after_code:
         return True
-    length = len(reading.digits)
     if "+" in case.lead[-2:]:
         return length <= PHONE_DIGITS
     if case.cue_ago > REFERENCE_WORDS:
@@ -175,32 +179,31 @@ def _is_foreign(reading: Reading, case: Case) -> bool:
 # --- whole card numbers ---
 
 
+def _tellings(atoms: Sequence[Atom], kept: Sequence[Atom], elements: Sequence[Element]) -> Iterator[Reading]:
+    """Yield every way to read a run, the likely ones first: with and without the words that may be no digits."""
+    yield from readings(elements)
+    if is_doubtful(atoms):
+        for other in (settled(atoms, closed=True), without_doubtful(atoms)):
+            if len(other) != len(kept):
+                yield from readings(compose(other))
+
+
 def _cards(
-    atoms: Sequence[Atom],
-    kept: Sequence[Atom],
-    elements: Sequence[Element],
-    case: Case,
-    memory: Memory,
-    *,
-    foreign: bool,
+    tellings: Iterable[Reading], likely: Iterable[Reading], case: Case, memory: Memory, *, foreign: bool
 ) -> Verdict | None:
     """Return the verdict if whole card numbers are found in any way of reading the run, else ``None``.
 
-    ``foreign``: it begins with another number, so that only what stands behind a word counts ("order 12 and 4242 …").
+    ``likely`` are those of its ways in which corrections are carried out, too. ``foreign``: it begins with another
+    number, so that only what stands behind a word counts ("order 12 and 4242 …").
     """
     count_behind = case.next_word in UNITS
-    tellings = [elements]
-    if any(atom.counted or atom.surety is not Surety.SURE for atom in atoms):
-        others = (settled(atoms, closed=True), without_doubtful(atoms))
-        tellings += [compose(one) for one in others if len(one) != len(kept)]
-    for telling in tellings:
-        for reading in readings(telling):
-            found = find_cards(reading, open_front=case.open_front, count_behind=count_behind)
-            if foreign:
-                found = [place for place in found if place[0] and parts(telling[place[0]].joint)]
-            if found:
-                return _mask_cards(reading, found, case, memory)
-    for reading in readings(elements) if not foreign else ():
+    for reading in tellings:
+        found = find_cards(reading, open_front=case.open_front, count_behind=count_behind)
+        if foreign:
+            found = [place for place in found if place[0] and parts(reading.elements[place[0]].joint)]
+        if found:
+            return _mask_cards(reading, found, case, memory)
+    for reading in likely if not foreign else ():
         hit = _corrected(reading, case) or _joined(reading, case)
         if hit is not None:
             memory.keep_card(reading.digits, case.role)
@@ -214,7 +217,8 @@ def _mask_cards(reading: Reading, found: Sequence[tuple[int, int]], case: Case, 
     verdict = Verdict()
     memory.turn_to(Mood.DONE, case.at_ms)
     done = 0
-    for first, end in [*found, (len(reading.groups), len(reading.groups))]:
+    last = len(reading.groups)
+    for first, end in [*found, (last, last)]:
         if first > done:
             # What stands behind a card number may be its date and code; what stands before it is judged by itself.
             beside = Case(
@@ -224,8 +228,8 @@ def _mask_cards(reading: Reading, found: Sequence[tuple[int, int]], case: Case, 
                 cue=None if done else case.cue,
                 cue_ago=case.cue_ago,
                 before_word=case.before_word,
-                next_word=case.next_word if end == len(reading.groups) else "",
-                next_cue=case.next_cue if end == len(reading.groups) else None,
+                next_word=case.next_word if end == last else "",
+                next_cue=case.next_cue if end == last else None,
                 closed=case.closed,
                 talk=case.talk,
                 after_card=bool(done),
@@ -297,13 +301,13 @@ def _rest(
         and HELD_DIGITS <= len(so_far) < MAX_DIGITS
         and may_begin_card(so_far[:6])
     )
-    loose = not guarded and case.cue in {None, Cue.PAY, Cue.CARD} and len(digits) >= PIECE_DIGITS
+    loose = not guarded and case.cue in _UNNAMED and len(digits) >= PIECE_DIGITS
     return Verdict(undecided=undecided, digits=so_far if loose else "")
 
 
 def _is_ordinary(elements: Sequence[Element], groups: Sequence[str], case: Case) -> bool:
     """Whether digits are an amount, a date, a time or a year, as far as their form and the marks around them say."""
-    if set(case.lead[-2:]) & CURRENCIES or (case.cue is Cue.MONEY and sum(map(len, groups)) <= 7):
+    if not CURRENCIES.isdisjoint(case.lead[-2:]) or (case.cue is Cue.MONEY and sum(map(len, groups)) <= 7):
         return True
     if is_amount(elements, groups) or is_date_or_time(elements, groups):
         return True
@@ -316,14 +320,12 @@ def _kind(
     """Return what kind of card data digits are here, or ``None``."""
     digits = "".join(groups)
     length = len(digits)
-    mood = case.mood if case.cue in {None, Cue.CARD, Cue.PAY} else Mood.NONE
+    mood = case.mood if case.cue in _UNNAMED else Mood.NONE
     if case.cue is Cue.LAST or mood is Mood.LAST or "*" in case.lead or "\u2022" in case.lead:
         if length <= 4:
             return None
         mood = case.mood
-    if length in _CVV_DIGITS and (
-        case.next_cue is Cue.CVV or (case.next_word in CODE_WORDS and mood in {Mood.CARD, Mood.DONE, Mood.EXPIRY})
-    ):
+    if length in _CVV_DIGITS and (case.next_cue is Cue.CVV or (case.next_word in CODE_WORDS and mood in _READING_OUT)):
         return "cvv"
     if case.cue is Cue.CVV or mood is Mood.CVV:
         enough = length >= 2 if case.cue is Cue.CVV else case.role == "caller" or length in _CVV_DIGITS
@@ -333,14 +335,14 @@ def _kind(
         return "pin"
     if guarded:
         return None
-    date = expiry_at(elements, groups) == len(groups)
+    date = is_expiry(elements, groups)
     if case.cue is Cue.EXPIRY and memory.card_seen and length in _EXPIRY_DIGITS:
         return "expiry"
     if mood is Mood.EXPIRY and (date or (case.role == "caller" and length in _EXPIRY_DIGITS)):
         return "expiry"
     if case.next_cue is Cue.EXPIRY and date and memory.card_seen:
         return "expiry"
-    if mood in {Mood.DONE, Mood.CVV, Mood.CARD, Mood.EXPIRY} and case.cue is None and memory.is_code(digits):
+    if mood in _AFTER_CODE and case.cue is None and memory.is_code(digits):
         return "cvv"
     if mood is Mood.DONE or (case.after_card and mood is not Mood.CARD):
         return _after_card(date, length, case, digits, memory)

@@ -51,6 +51,8 @@ class Mood(Enum):
     OTHER = "other"
     """A date, an amount."""
 
+    __hash__ = object.__hash__  # by identity, in C: Enum's own hashes the name, in Python, at each look into a set
+
 
 ABOUT_CARDS: Final = frozenset({Mood.MENTIONED, Mood.CARD, Mood.LAST, Mood.DONE, Mood.CVV, Mood.EXPIRY})
 
@@ -102,7 +104,7 @@ class Memory:
         """Remember digits of a card; pieces that a role gives one after another are remembered as one number."""
         said = self._said.get(role, "") + digits
         salt = self._salt = self._salt or secrets.token_hex(8)
-        self._shingles |= {hash(salt + said[at : at + SHINGLE]) for at in range(len(said) - SHINGLE + 1)}
+        self._shingles.update([hash(salt + said[at : at + SHINGLE]) for at in range(len(said) - SHINGLE + 1)])
         self._said[role] = said[1 - SHINGLE :]
 
     def keep_code(self, digits: str) -> None:

@@ -64,6 +64,7 @@ class Outlet:
         free, start = self.free, self.start
         if free <= start:
             return ""
+        text, size = self.text, free - start
         if start < 0:
             for piece in self.origins(start, free):
                 self.late.append((piece.turn_id, self._rendered(start, start + piece.length)))
@@ -72,9 +73,8 @@ class Outlet:
             out = self._rendered(start, free)
             self._hits.clear()
         else:
-            out = self.text[start - self.start : free - self.start]
-        self.text = self.text[free - self.start :]
-        self.start = free
+            out = text[start - self.start : size]
+        self.text, self.start = text[size:], free
         return out
 
     def origins(self, start: int, end: int) -> list[Piece]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.errors import ConfigurationError
 from gateway.lexicon.spoken import fold
-from gateway.privacy.elements import Atom, compose, likeliest, settled
+from gateway.privacy.elements import Atom, ascii_digits, compose, likeliest, settled
 from gateway.privacy.judge import Hit
 from gateway.privacy.pan import passes_luhn
 
@@ -111,7 +111,7 @@ def _passes(check: Check, text: str) -> bool:
         case "none":
             return True
         case "luhn":
-            return passes_luhn("".join(mark for mark in text if mark.isdecimal()))
+            return passes_luhn(ascii_digits("".join(mark for mark in text if mark.isdecimal())))
         case "mod97":
             return passes_mod97(text)
 

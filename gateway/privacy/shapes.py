@@ -9,6 +9,7 @@ from gateway.privacy.elements import Element, Joint
 
 CURRENCIES: Final = frozenset("$€£¥₹₽¢")
 _YEARS: Final = range(1900, 2100)
+_EXPIRY_GROUPS: Final = 4
 _CARD_YEARS: Final = range(15, 50)
 """Two-digit years that stand on cards in use, or lately in use."""
 
@@ -45,19 +46,14 @@ def is_year(groups: Sequence[str]) -> bool:
     return len(digits) == 4 and int(digits) in _YEARS and all(len(group) in {2, 4} for group in groups)
 
 
-def expiry_at(elements: Sequence[Element], groups: Sequence[str], at: int = 0) -> int:
-    """Return after which element an expiry date ends that begins at ``at``; 0 if there is none.
+def is_expiry(elements: Sequence[Element], groups: Sequence[str]) -> bool:
+    """Return whether a run is an expiry date, and nothing else.
 
     A month and a year: ``08/27``, ``0827``, ``08 2027``, "eight twenty-seven", "oh eight two seven", "June 2028".
     """
-    for end in range(min(len(groups), at + 4), at, -1):
-        digits = "".join(groups[at:end])
-        parts = groups[at:end]
-        if any(element.joint is Joint.CORRECTION for element in elements[at + 1 : end]):
-            continue
-        if is_month_and_year(digits, parts, slashed=end - at == 2):
-            return end
-    return 0
+    if len(groups) > _EXPIRY_GROUPS or not is_month_and_year("".join(groups), groups, slashed=len(groups) == 2):
+        return False
+    return not any(element.joint is Joint.CORRECTION for element in elements[1:])
 
 
 def is_month_and_year(digits: str, parts: Sequence[str], *, slashed: bool) -> bool:

@@ -11,17 +11,9 @@ from typing import Final
 
 from gateway.lexicon import cues
 from gateway.lexicon.cues import Cue
-from gateway.lexicon.spoken import (
-    COMPOUND_STARTS,
-    NUMBER_WORDS,
-    NumberWord,
-    Part,
-    Surety,
-    fold,
-    number_word,
-)
+from gateway.lexicon.spoken import NumberWord, Part, Surety, fold
 from gateway.privacy.attention import AFTER_CARD_WORDS, CUE_WORDS, Attention
-from gateway.privacy.elements import Atom, Joint, ascii_digits
+from gateway.privacy.elements import CORRECTION, PAUSE, PLAIN, START, TIGHT, Atom, Joint, ascii_digits
 from gateway.privacy.judge import HELD_DIGITS, Case, Hit, Verdict, judge
 from gateway.privacy.memory import Memory, Mood, Role
 from gateway.privacy.outlet import Outlet
@@ -34,11 +26,15 @@ from gateway.privacy.tokens import (
     MAX_KNOWN_CHARS,
     MAX_TAG_DIGITS,
     MAX_WORD_CHARS,
+    PLAIN_WORD,
     SENTENCE_ENDS,
     SPACED,
+    SURE_NUMBER,
     TOKEN,
     UNFINISHED,
+    WORD,
     gap_kind,
+    look_up,
     may_matter,
 )
 
@@ -53,7 +49,6 @@ TAIL_WORDS: Final = 12
 
 _PRONOUN: Final = NumberWord(Part.UNIT, 1, Surety.ARTICLE)
 _LEAD_CHARS: Final = 8
-_KNOWN: Final = frozenset(NUMBER_WORDS) | frozenset(cues.MONTHS) | cues.FILLERS | cues.CORRECTIONS | cues.CUE_TRIGGERS
 _NOTHING, _WORD, _NUMBER, _DIGITS, _CODE, _LONG = range(6)
 
 
@@ -92,7 +87,7 @@ class TurnStream:
         """The start of a word that has left already."""
         self._between = ""
         """What was written since the last token, as far as it was not looked at."""
-        self._joint = Joint.START
+        self._joint: Joint = START
         """What else was said since the last digit."""
         self._touching = _NOTHING
         """What stands right before, with nothing between."""
@@ -116,17 +111,18 @@ class TurnStream:
         self._run.shift(-len(carry.text))
         self._attention.alone, self._tail = carry.alone, carry.tail
         self.last_digit_ms = carry.since_ms
-        self._joint = Joint.PAUSE
+        self._joint = PAUSE
 
     def feed(self, delta: str, audio_ms: int) -> str:
         """Return what may leave now."""
-        self._audio_ms = max(self._audio_ms, audio_ms)
+        if audio_ms > self._audio_ms:  # noqa: PLR1730 - max() takes twice as long, at every delta
+            self._audio_ms = audio_ms
         outlet = self.outlet
-        outlet.text += delta
-        if delta.isalnum() and len(outlet.text) + outlet.start - self._lexed < MAX_KNOWN_CHARS:
+        text = outlet.text = outlet.text + delta
+        if delta.isalnum() and len(text) + outlet.start - self._lexed < MAX_KNOWN_CHARS:
             return ""  # in the middle of a word: whatever it is, it is not over
         self._read(final=False)
-        return outlet.released()
+        return outlet.released() if outlet.free > outlet.start else ""
 
     def end(self, turn_id: str, audio_ms: int, *, may_carry: bool) -> tuple[str, Carry | None]:
         """Return the rest, decided, and what of it waits for the role's next turn if ``may_carry``."""
@@ -179,13 +175,15 @@ class TurnStream:
         text, start = outlet.text, outlet.start
         at, size = self._lexed - start, len(text)
         while at < size:
+            if size - at <= MAX_KNOWN_CHARS and not final and text[at:].isalpha():
+                break  # the start of a word; only short ends are looked at, so that a long text is not read twice
             token = match(text, at)
             assert token is not None
             end, kind = token.end(), token.lastindex or 0
             if kind <= SPACED:
-                word, digits, marks = token.groups()[:SPACED]
-                if end == size and not final and kind != SPACED and (word or end - at <= MAX_DIGITS):
+                if end == size and kind != SPACED and not final and (kind == WORD or end - at <= MAX_DIGITS):
                     break
+                word, digits, marks, _, _ = token.groups()
                 if word:
                     self._letters(word, start + at, start + at + len(word))
                 else:
@@ -208,7 +206,8 @@ class TurnStream:
             self._word_over()
         if at < size and size - at > MAX_KNOWN_CHARS:
             self._hurry(text[at:])
-        outlet.free = max(outlet.free, self._run.held_from()) if self._run else self._lexed
+        run = self._run
+        outlet.free = self._lexed if run is None else max(outlet.free, run.held_from())
 
     def _hurry(self, partial: str) -> None:
         """Wait no longer for a word that has grown too long for any that matters; its start may leave."""
@@ -244,25 +243,26 @@ class TurnStream:
 
     def _letters(self, written: str, start: int, end: int) -> None:
         """Take a word."""
-        if not self._run and self._touching == _NOTHING and not self._head and written.isascii():
-            word = written.lower()
-            if word not in _KNOWN and not word.startswith(COMPOUND_STARTS):
-                self._letters_before = written
-                self._plain_word(word)
-                return
-        if self._between:
+        word, number, sort = look_up(written)
+        run, glued = self._run, self._touching
+        if sort == PLAIN_WORD and run is None and glued == _NOTHING and not self._head:
+            self._letters_before = written
+            self._plain_word(word)
+            return
+        if self._between == " ":
+            if self._joint < PLAIN:  # noqa: PLR1730 - max() takes twice as long, at every word
+                self._joint = PLAIN
+        elif self._between:
             self._look_between()
         if self._head:
             self._head = (self._head + written)[: MAX_WORD_CHARS + 1]
             self._word_over()
             return
         self._letters_before = written
-        if self._run and start - self._run.start > MAX_RUN_CHARS:
+        if run is not None and start - run.atoms[0].start > MAX_RUN_CHARS:
             self._make_room(start)
-        word = written.lower() if written.isascii() else fold(written)
-        glued, self._touching = self._touching, _WORD
-        number = number_word(word)
-        if number is not None and glued != _CODE and self._is_number(word, number):
+        self._touching = _WORD
+        if number is not None and glued != _CODE and (sort == SURE_NUMBER or self._is_number(word, number)):
             if word == "one" and self._attention.words and self._attention.words[-1] in cues.BEFORE_PRONOUNS:
                 number = _PRONOUN
             self._atom(
@@ -285,7 +285,7 @@ class TurnStream:
             self._memory.words.append(word)
         if self._tail:
             self._age_tail()
-        self._touching, self._joint, self._between = _WORD, Joint.START, ""
+        self._touching, self._joint, self._between = _WORD, START, ""
 
     def _word_over(self) -> None:
         """Take a word whose start has left already: it is no number."""
@@ -297,7 +297,7 @@ class TurnStream:
     def _is_number(self, word: str, number: NumberWord) -> bool:
         """Whether a number word belongs to a number here; one that only sounds like it needs a number before it."""
         if number.part is Part.TIMES:
-            return self._run is not None and self._run.atoms[-1].what is not None and self._joint <= Joint.PLAIN
+            return self._run is not None and self._run.atoms[-1].what is not None and self._joint <= PLAIN
         if word == "dos" and self._attention.words and self._attention.words[-1] == "au":
             return False  # French for the back of a card, not Spanish for two
         return number.surety is not Surety.SOUND or self._run is not None
@@ -320,10 +320,10 @@ class TurnStream:
         """Take a word that does not end the number that is being said; return whether it is one."""
         if not run.may_go_on(self._fillers):
             return False
-        joint = joint_of(word, corrected=self._joint is Joint.CORRECTION)
+        joint = joint_of(word, corrected=self._joint is CORRECTION)
         if joint is None:
             return False
-        if word in cues.WAITS and run.ends_in_one() and self._joint <= Joint.PLAIN:
+        if word in cues.WAITS and run.ends_in_one() and self._joint <= PLAIN:
             self._take_back(run)  # in "one moment" it is no digit
             if self._run is None:
                 return False
@@ -370,31 +370,34 @@ class TurnStream:
 
     def _atom(self, atom: Atom) -> None:
         """Take a number word or a group of digits into the number that is being said."""
-        attention = self._attention
-        if attention.counting() and self._joint is not Joint.TIGHT:
+        attention, run = self._attention, self._run
+        words = attention.words
+        if words and words[-1] in cues.ORDINALS and self._joint is not TIGHT:
+            # Right after "the next": it may say how many digits follow.
             atom.counted = atom.what is not None or len(atom.digits) <= 2
-        if self._run is None:
-            before = attention.words[-1] if attention.words else ""
+        if run is None:
+            before = words[-1] if words else ""
             flows = not self._patterns and not self._tail and attention.foreign(self._audio_ms)
-            atom.joint = Joint.START
+            atom.joint = START
             self._run = Run([atom], self._audio_ms, self._between[-_LEAD_CHARS:], before, flows)
         else:
-            self._run.atoms.append(atom)
+            run.atoms.append(atom)
         self._fillers = 0
-        self._joint, self._between = Joint.TIGHT, ""
+        self._joint, self._between = TIGHT, ""
         self.last_digit_ms = self._audio_ms
 
     def _ordinary(self, word: str) -> None:
         """Take a word that ends any number; it may be a cue for the next one, or for the one it ends."""
-        cue = self._attention.cue_of(word)
-        if self._run:
+        attention = self._attention
+        cue = attention.cue_of(word) if word in cues.CUE_TRIGGERS else None
+        if self._run is not None:
             self._end_number(word, Cue.CVV if word in cues.SECURITY_WORDS else cue)
-        self._attention.ordinary(word, cue, self._audio_ms)
+        attention.ordinary(word, cue, self._audio_ms)
         if self._patterns:
             self._memory.words.append(word)
         if self._tail and word not in cues.FILLERS and word not in cues.CORRECTIONS:
             self._age_tail()
-        self._joint, self._between = Joint.START, ""
+        self._joint, self._between = START, ""
 
     def _age_tail(self) -> None:
         """Forget the last digits that were let go once enough has been said since."""
@@ -422,7 +425,7 @@ class TurnStream:
 
     def _end_number(self, word: str, cue: Cue | None) -> None:
         """Decide the number that was being said: a word came that is no part of it."""
-        self._close(word, cue, closed=self._joint is Joint.PAUSE)
+        self._close(word, cue, closed=self._joint is PAUSE)
         self._attention.number_ended()
 
     def _close(self, next_word: str, next_cue: Cue | None, *, closed: bool) -> None:
@@ -450,7 +453,7 @@ class TurnStream:
             talk=self._talk,
             tail=self._tail,
             broken=self._tail_words > 0,
-            corrected=self._joint is Joint.CORRECTION,
+            corrected=self._joint is CORRECTION,
         )
         verdict = judge(run.atoms, case, self._memory)
         if self._patterns and not verdict.hits:
@@ -473,5 +476,5 @@ class TurnStream:
                     self._attention.card_ago = 0
         self._tail, self._tail_words = verdict.digits[-MAX_DIGITS:], 0
         self._attention.spent = True
-        self._joint = max(self._joint, Joint.PLAIN)
+        self._joint = max(self._joint, PLAIN)
         self.last_digit_ms = None

@@ -12,7 +12,18 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from gateway.lexicon.spoken import INVISIBLE, fold, is_invisible, may_become_number
+from gateway.lexicon import cues
+from gateway.lexicon.spoken import (
+    COMPOUND_STARTS,
+    INVISIBLE,
+    NUMBER_WORDS,
+    NumberWord,
+    Surety,
+    fold,
+    is_invisible,
+    may_become_number,
+    number_word,
+)
 from gateway.privacy.elements import Joint
 
 OTHER_DIGITS: Final = (
@@ -25,8 +36,12 @@ OTHER_DIGITS: Final = (
 MAX_TAG_DIGITS: Final = 7
 """A tag with more digits is read as text: a number may hide in an attribute."""
 
+_ASCII_WORD: Final = r"[A-Za-z]++(?=[\x00-@\[-`{-\x7f]|\Z)"
+"""A word in plain letters, nearly every one: the general class, of all letters and the marks that hide in words, says
+the same, but looks at each character at length."""
 TOKEN: Final = re.compile(
-    rf"(?:(\[CARD\]|(?:[^\W\d_{OTHER_DIGITS}][\u0300-\u036f{INVISIBLE}]*)+)|(\d+|[{OTHER_DIGITS}]+))([ ,.\-]{{1,3}})?"
+    rf"(?:(\[CARD\]|{_ASCII_WORD}|(?:[^\W\d_{OTHER_DIGITS}][\u0300-\u036f{INVISIBLE}]*)+)|(\d+|[{OTHER_DIGITS}]+))"
+    r"([ ,.\-]{1,3})?"
     r"|(</?[A-Za-z!][^<>]{0,63}>|&(?:[A-Za-z]{2,8}|#\d{1,6}|#x[\da-fA-F]{1,5});"
     r"|%(?:20|2[dDcCeE]|09|0[aA]|0[dD])|\\[nrt](?=[\d\s\\]))"
     r"|([^\w<&%\\\[]+|.|\n)"
@@ -49,6 +64,26 @@ MAX_KNOWN_CHARS: Final = 20
 """No cue is longer."""
 MAX_WORD_CHARS: Final = 64
 """A longer word is no number word."""
+
+_KNOWN: Final = frozenset(NUMBER_WORDS) | frozenset(cues.MONTHS) | cues.FILLERS | cues.CORRECTIONS | cues.CUE_TRIGGERS
+_AMBIGUOUS: Final = frozenset({"one", "dos"})
+"""Numbers that the word before them makes something else: "this one", *au dos*."""
+
+
+PLAIN_WORD, SURE_NUMBER, OTHER_WORD = range(3)
+"""What a word may be, as far as it tells by itself: it says nothing of numbers, as nearly all words of a talk; it is a
+number wherever it stands; it says something of numbers, or is one that depends on what stands around it."""
+
+
+@lru_cache(maxsize=8192)
+def look_up(written: str) -> tuple[str, NumberWord | None, int]:
+    """Return a word folded, what it stands for as a number, and of which sort it is."""
+    word = fold(written)
+    number = number_word(word)
+    if number is not None and number.surety is Surety.SURE and word not in _AMBIGUOUS:
+        return word, number, SURE_NUMBER
+    plain = written.isascii() and word not in _KNOWN and not word.startswith(COMPOUND_STARTS)
+    return word, number, PLAIN_WORD if plain else OTHER_WORD
 
 
 def may_matter(start: str) -> bool:

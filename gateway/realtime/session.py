@@ -67,7 +67,7 @@ class RealtimeSession:
 
     @property
     def dialect(self) -> Dialect:
-        """This session's translation."""
+        """What translates for this session."""
         return self._dialect
 
     def pass_on(self, message: bytes) -> None:

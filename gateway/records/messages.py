@@ -30,8 +30,10 @@ def write_message(folder: Path, call_id: str, frames: Sequence[AudioFrame], at_s
     day.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = next(path for number in range(1, 1000) if not (path := day / f"{call_id}-{number}.wav").exists())
     pcm = _pcm(frames)
-    write_wav(path, [pcm], RATE_HZ)
-    path.chmod(0o600)
+    half = path.with_suffix(".part")
+    write_wav(half, [pcm], RATE_HZ)
+    half.chmod(0o600)
+    half.replace(path)  # a message that is there is whole
     return path, len(pcm) * 1000 // (2 * RATE_HZ)
 
 

@@ -8,6 +8,7 @@
     │   ├── <call_id>.wav          recording, or <call_id>.sealed
     │   ├── <call_id>.svg          timeline
     │   └── <call_id>.txt          transcript
+    ├── messages/2026-11-20/       what callers left: <call_id>-<n>.wav
     └── cache/                     anything that can be made again
 
 Sweeping deletes what is expired and looks exactly like that; whatever else an operator has put there stays.
@@ -21,13 +22,14 @@ import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from gateway.errors import ConfigurationError
+from gateway.records.spool import expire_refused
 
 _PRIVATE: Final = 0o700
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -57,6 +59,16 @@ class DataDir:
     def calls(self) -> Path:
         """Folders of calls by day."""
         return self.root / "calls"
+
+    @property
+    def spool(self) -> Path:
+        """Records on their way out, by outlet."""
+        return self.root / "spool"
+
+    @property
+    def messages(self) -> Path:
+        """Messages that callers have left, by day."""
+        return self.root / "messages"
 
     @property
     def cache(self) -> Path:
@@ -109,9 +121,10 @@ def prepare_data_dir(path: Path) -> DataDir:
 
 
 def sweep(data_dir: DataDir, retention_days: int, now_s: float) -> int:
-    """Delete the calls that are older than ``retention_days`` whole days, and folders that are empty then.
+    """Delete calls and messages that are older than ``retention_days`` whole days, and folders that are empty then.
 
-    A call that can't be deleted is logged and left for the next sweep.
+    A call that can't be deleted is logged and left for the next sweep. Batches of records that a receiver has refused
+    go with the calls that they are of.
 
     Returns:
         How many calls were deleted.
@@ -123,6 +136,17 @@ def sweep(data_dir: DataDir, retention_days: int, now_s: float) -> int:
         day = _day_of(folder)
         if day is not None and day < last_kept:
             swept += _sweep_day(folder)
+    for folder in sorted(data_dir.messages.iterdir()) if data_dir.messages.is_dir() else ():
+        day = _day_of(folder)
+        if day is not None and day < last_kept:
+            _sweep_day(folder)
+    try:
+        refused = expire_refused(data_dir.spool, datetime.combine(last_kept, time(), UTC).timestamp())
+    except OSError as error:
+        log.warning("sweep_failed", folder=data_dir.spool.name, why=error.strerror)
+    else:
+        if refused:
+            log.info("refused_batches_expired", deleted=refused)
     return swept
 
 

@@ -68,7 +68,7 @@ class PriceTable(Section):
     transcribers: dict[str, TranscriberPriceSettings] = {}
     """By the name that ``transcription.model`` has; billed beside the model."""
     aliases: dict[str, str] = {}
-    """Another name → the name under ``models`` or ``transcribers``: a dated snapshot, or a deployment's name on Azure."""
+    """Another name → the name under ``models`` or ``transcribers``: a dated snapshot, or an Azure deployment's name."""
 
     def price_of(self, *names: str | None) -> Price | None:
         """Return the price of the first of these names that has one; None if none has, and then it is unknown."""

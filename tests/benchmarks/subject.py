@@ -98,7 +98,7 @@ class Subject:
     audio: Audio = "pcmu"
     records: frozenset[str] = field(default_factory=lambda: frozenset({"journal"}))
     """Of ``journal``, ``timeline``, ``recording``."""
-    import_module: str = "gateway.__main__"
+    import_module: str = "gateway.cli.server"
 
     def settings(self, port: int, model_url: str, data_dir: Path) -> dict[str, object]:
         """Return the gateway's settings: everything that a call costs is on, nothing that only this machine could."""

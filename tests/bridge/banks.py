@@ -50,6 +50,9 @@ class FakeLeg:
         self.hangs_for_s = 0.0
         self.listener: LegListener | None = None
 
+    def hear_tones(self) -> None:
+        self.hears_tones = True
+
     def listen(self, listener: LegListener) -> None:
         self.listener = listener
 

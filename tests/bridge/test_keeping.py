@@ -11,7 +11,7 @@ from gateway.bridge.commands import (
     SilenceRecording,
     Write,
 )
-from gateway.bridge.keeping import BESIDE_MS, FORGOTTEN, HELD_AT_MOST_MS, WORDS_WITHIN_MS
+from gateway.bridge.keeping import ASKED, BESIDE_MS, FORGOTTEN, HELD_AT_MOST_MS, WORDS_WITHIN_MS
 from gateway.contracts.model import CallerTranscript, CallerTranscriptFailed, ToolAsked, UtteranceCommitted
 from gateway.contracts.record import RecordingSilenced
 from gateway.errors import Ending, Party
@@ -209,3 +209,54 @@ def test_no_tool_is_asked_and_no_answer_given_with_a_card_number_in_it() -> None
     assert '"order": "12345678"' in run.arguments
     out = call.conversation.tool_finished("t1", '{"pan": "4111 1111 1111 1111", "ok": true}', call.now_ms, ok=True)
     assert "4111" not in "".join(getattr(command, "output", "") for command in out if hasattr(command, "output"))
+
+
+# --- while card data is asked for ------------------------------------------------------------------------------------
+
+
+def asks(call: Scene, text: str, number: int = 1, *, ms: int = 1000) -> float:
+    """The agent says something, and is heard out; return when."""
+    call.answer(ms, text, response_id=f"r{number}", item_id=f"i{number}")
+    call.hear(ms + 100)
+    return call.now_ms
+
+
+def test_nothing_is_kept_from_the_question_for_a_card_until_the_talk_has_moved_on() -> None:
+    call = scene(idle=Scene.quiet())
+    call.line(500)
+    asks(call, "Please tell me your card number.")
+    assert held(call) == {ASKED}
+    call.line(1500)
+    said(call, CARD, "u1")
+    asks(call, "Thank you. Which day would you like to come?", 2)
+    assert held(call) == set()
+    asked = [one for one in call.records(RecordingSilenced) if one.why == ASKED]
+    assert len(asked) == 1
+    assert 1500 - BESIDE_MS <= asked[0].at_ms <= 1700, "from the question's end"
+    assert asked[0].until_ms >= 500 + 1100 + 1500 + 2000 - 500
+
+
+def test_a_question_that_is_never_answered_mutes_for_two_minutes_and_no_longer() -> None:
+    call = scene(idle=Scene.quiet(), deadline_ms=600_000)
+    asks(call, "Please tell me your card number.")
+    call.wait(HELD_AT_MOST_MS + 10_000)
+    assert held(call) == {ASKED}
+    call.wait(HELD_AT_MOST_MS + 10_000)
+    assert held(call) == set()
+    assert set(reasons(call)) == {ASKED}
+
+
+def test_an_ordinary_question_mutes_nothing() -> None:
+    call = scene(idle=Scene.quiet())
+    asks(call, "Which day would you like to come?")
+    said(call, "on the fourth of may", "u1")
+    assert held(call) == set()
+    assert silences(call) == []
+
+
+def test_the_keypad_is_offered_once_in_a_call() -> None:
+    call = Scene()
+    said(call, f"my card is {CARD}", "u1")
+    said(call, "I said 5555 5555 5555 4444", "u2")
+    assert [command.item_id for command in call.commands if isinstance(command, DeleteItem)] == ["u1", "u2"]
+    assert [command.text for command in call.commands if isinstance(command, AddMessage)] == [FORGOTTEN]

@@ -13,8 +13,9 @@ import pytest
 
 from gateway.audio.wav import read_wav
 from gateway.cli.flow_calls import tokens_by_step
-from gateway.contracts.model import InputText, ResponseRequest
+from gateway.contracts.model import InputText, ResponseRequest, SemanticVad, SessionSetup
 from gateway.contracts.record import AgentSpoke, CallerSpoke, FlowEvent, TokensUsed, Transferred
+from gateway.realtime.session import RealtimeSession
 from gateway.records.journal import read_journal
 from gateway.simulator.script import Agent, EndedBy, HangUp, InterruptAfter, Press, Say, StaySilent, WaitForAgent
 from tests.calls.flows import colleague, events_of, flow_rig, service, steps_of, tell_gateway
@@ -542,3 +543,86 @@ async def test_inside_a_talk_a_tool_tells_the_model_only_its_facts(tmp_path: Pat
             (told,) = [item.text for item in house.model.memory() if item.type == "function_call_output"]
             assert json.loads(told) == {"outcome": "ok", "result": [{"shop": "Books"}]}
             assert call.why == "caller/hung_up"
+
+
+SENSITIVE = (
+    HEAD
+    + """
+    slots:
+      reason: {type: text, privacy: sensitive, confirm: never}
+      colour: {type: choice, of: [red, green]}
+    start: ask_reason
+    steps:
+      ask_reason:
+        ask: reason
+        prompt: {text: "amber birch", exact: true}
+        then: {filled: ask_colour, refused: bye, failed: bye}
+      ask_colour:
+        ask: colour
+        prompt: {text: "cedar delta", exact: true}
+        then: {filled: bye, refused: bye, failed: bye}
+      bye:
+        hangup: {text: "koala lemon", exact: true}
+"""
+)
+
+
+@pytest.mark.parametrize("privacy", ["sensitive", "personal"])
+async def test_what_was_sensitive_leaves_the_models_memory_with_its_step(tmp_path: Path, privacy: str) -> None:
+    def answers(step: str, **arguments: str) -> dict[str, Any]:
+        return {
+            "expect": {"response": {"out_of_band": True, "tool_choice": f"answer_{step}"}},
+            "then": [{"call": {"name": f"answer_{step}", "arguments": arguments}}],
+        }
+
+    model = script(
+        hears("pains in my chest"),
+        answers("ask_reason", raw="pains in my chest", reason="pains in my chest"),
+        hears("the red one"),
+        answers("ask_colour", kind="red"),
+    )
+    told: list[ResponseRequest] = []
+    flow = SENSITIVE.replace("privacy: sensitive", f"privacy: {privacy}")
+    async with flow_rig(tmp_path, flow, model, SHARED, asked=told, records=True) as house:
+        call = await house.call(
+            WaitForAgent(Agent.TO_FINISH), Say("pains in my chest"), WaitForAgent(Agent.TO_FINISH), Say("the red one")
+        )
+        assert steps_of(call) == ["ask_reason", "ask_colour", "bye"]
+        assert call.session is not None
+        kept = [item.text for item in house.model.memory() if item.role == "user"]
+        assert kept == (["the red one"] if privacy == "sensitive" else ["pains in my chest", "the red one"])
+        assert ("conversation.item.delete" in call.session.received) is (privacy == "sensitive")
+        assert not any("chest" in str(part) for part in told[1].input or ()), "no later question is told of it"
+        assert [str(one.text) for one in call.all(CallerSpoke)] == ["[private]", "the red one"]
+        assert "chest" not in call.papers[".jsonl"].read_text()
+
+
+async def test_a_step_says_how_long_its_model_thinks_and_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    setups: list[SessionSetup] = []
+    configure = RealtimeSession.configure
+
+    def noted(session: RealtimeSession, setup: SessionSetup) -> None:
+        setups.append(setup)
+        configure(session, setup)
+
+    monkeypatch.setattr(RealtimeSession, "configure", noted)
+    step = "model: {effort: high, wait_for_caller: patient, max_words: 25}\n        exits:"
+    flow = TALK.replace("exits:", step).replace("agent_exit: bye", "agent_exit: bye\n    model: {effort: low}", 1)
+    leave = {
+        "expect": {"response": {"trigger": "turn"}},
+        "then": [{"call": {"name": "leave", "arguments": {"exit": "done"}}}],
+    }
+    model = script(says("amber birch", trigger="client"), hears("that is all"), leave)
+    answering = Answering(model, endpoint={"vad": {"type": "semantic_vad", "eagerness": "high"}})
+    async with flow_rig(tmp_path, flow, model, SHARED, answering=answering) as house:
+        call = await house.call(WaitForAgent(Agent.TO_FINISH), Say("that is all"))
+        assert steps_of(call) == ["questions", "bye"]
+    before, inside, after = setups[0], next(one for one in setups if one.tools), setups[-1]
+    assert [one.extras["reasoning"] for one in (before, inside, after)] == [
+        {"effort": "low"},
+        {"effort": "high"},
+        {"effort": "low"},
+    ]
+    assert isinstance(inside.turn_detection, SemanticVad)
+    assert (inside.turn_detection.eagerness, inside.turn_detection.create_response) == ("low", True)
+    assert "At most 25 words" in inside.instructions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -48,7 +49,11 @@ def test_a_kept_bundle_answers_after_the_folder_has_changed(folder: Path, tmp_pa
     assert digest_of(kept.root) == bundle.digest
     assert shelf.kept() == [bundle.digest]
     assert shelf.find(bundle.digest[:6]) == bundle.digest
-    shelf.drop_all_but(frozenset())
+    now_s = time.time()
+    assert shelf.sweep(frozenset(), now_s + 50, 100) == 0
+    assert shelf.sweep(frozenset({bundle.digest}), now_s + 500, 100) == 0
+    assert shelf.sweep(frozenset(), now_s + 590, 100) == 0, "it was in use a moment ago"
+    assert shelf.sweep(frozenset(), now_s + 700, 100) == 1
     with pytest.raises(NotLive):
         shelf.load(bundle.digest)
 

@@ -16,6 +16,7 @@ def test_nothing_of_a_card_number_leaves_a_call_of_any_kind(tmp_path: Path) -> N
     assert set(findings.calls) == kinds
     assert findings.masks > len(kinds), "there was something to find, and it was masked"
     assert findings.silenced >= 6
+    assert findings.deaf_ms > 20_000, "there were models that had to be deaf"
 
 
 @pytest.mark.parametrize(

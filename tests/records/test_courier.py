@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import stat
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -13,6 +17,7 @@ import pytest
 from gateway.contracts.record import AnyRecord
 from gateway.records.courier import Courier, OutletDown, OutletRefused
 from gateway.records.journal import encode_record
+from gateway.records.retention import prepare_data_dir, sweep
 from gateway.records.spool import REFUSED, Batch, Spool, SpoolSink
 from tests.records.story import CALL
 
@@ -151,3 +156,77 @@ def test_raw_text_cannot_be_spooled(tmp_path: Path) -> None:
     assert batch is not None
     assert "4111" not in str(batch.records[0].text)  # type: ignore[union-attr]
     assert (tmp_path / "spool").stat().st_mode & 0o077 == 0
+
+
+# --- what is promised of the disk -------------------------------------------------------------------------------------
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from gateway.records.spool import Spool, SpoolSink
+from tests.records.story import CALL
+
+async def main():
+    sink = SpoolSink("bcdf", [Spool(Path(sys.argv[1]))], lambda: None)
+    for record in CALL:
+        sink.accept(record)
+    await sink.close()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_that_is_killed_loses_nothing_that_a_call_was_told_is_safe(tmp_path: Path) -> None:
+    code = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, str(tmp_path / "spool"))
+    assert await code.wait() == -signal.SIGKILL
+    spool = Spool(tmp_path / "spool")
+    batches = [spool.read(path) for path in spool.waiting(10)]
+    assert encoded([record for batch in batches if batch is not None for record in batch.records]) == encoded(CALL)
+
+
+def test_a_batch_and_its_name_are_synced_before_it_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool, synced = Spool(tmp_path / "spool"), []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), [path.name for path in spool.waiting(9)]))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    spool.put("bcdf", 0, encode_record(CALL[0]) + b"\n")
+    (path,) = spool.waiting(9)
+    assert synced == [(False, []), (True, [path.name])], "the content under no name first, then the folder"
+
+
+async def test_a_full_spool_accepts_no_more_keeps_what_it_has_and_says_so(tmp_path: Path) -> None:
+    line = encode_record(CALL[0]) + b"\n"
+    full, roomy = Spool(tmp_path / "full", limit_bytes=2 * len(line)), Spool(tmp_path / "roomy")
+    for number in range(2):
+        full.put("old", number, line)
+    with pytest.raises(OSError, match="full is full, at"):
+        full.put("old", 2, line)
+    sink = SpoolSink("bcdf", [full, roomy], lambda: None)
+    sink.accept(CALL[0])
+    await sink.close()
+    assert sink.lost == 1
+    assert (len(full.waiting(9)), len(roomy.waiting(9))) == (2, 1), "the other outlet has it"
+    assert not list((tmp_path / "full").glob("*.part"))
+    full.delivered(full.waiting(1))
+    full.put("bcdf", 0, line)
+    assert len(full.waiting(9)) == 2
+
+
+def test_refused_batches_go_when_the_calls_of_their_day_do(tmp_path: Path) -> None:
+    data = prepare_data_dir(tmp_path / "data")
+    spool, day_s = Spool(data.spool / "webhook"), 86_400
+    spool.put("bcdf", 0, encode_record(CALL[0]) + b"\n")
+    spool.put("bcdf", 1, encode_record(CALL[0]) + b"\n")
+    first, second = spool.waiting(9)
+    spool.refuse([first])
+    aside = data.spool / "webhook" / REFUSED / first.name
+    sweep(data, 30, time.time() + 30 * day_s)
+    assert aside.exists()
+    sweep(data, 30, time.time() + 32 * day_s)
+    assert not aside.exists()
+    assert second.exists(), "what waits to be delivered is not refused"

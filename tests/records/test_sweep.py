@@ -9,10 +9,12 @@ import pytest
 
 from gateway.audio.tones import dtmf
 from gateway.audio.wav import write_wav
+from gateway.privacy.patterns import load_patterns
 from gateway.records.encryption import Key
 from gateway.records.journal import encode_record
 from gateway.records.recording import Recorder
 from gateway.records.sweep import Swept, sweep_files, sweep_rows, utterances
+from gateway.settings.privacy import PatternSettings
 from tests.records.story import CALL
 
 CARD = "4111 1111 1111 1111"
@@ -103,3 +105,14 @@ def test_a_spoken_number_is_heard_in_a_recording(tmp_path: Path) -> None:
     assert [finding.where for finding in swept.findings if "agent" in finding.where] == [], "ordinary talk is no number"
     assert swept.recordings == 1
     assert [(finding.kind, finding.where) for finding in swept.findings] == [("pan", "call.wav caller second 0")]
+
+
+def test_what_the_operator_wants_masked_is_looked_for_like_cards(tmp_path: Path) -> None:
+    made = load_patterns([PatternSettings.model_validate({"name": "member", "digits": 8, "words": ["membership"]})])
+    (tmp_path / "a.txt").write_text("the membership number is one two three four 5678\nan order, 12345678\n")
+    assert kinds(sweep_files(tmp_path, hear=False)) == []
+    swept = sweep_files(tmp_path, hear=False, patterns=made)
+    assert [(one.kind, one.where) for one in swept.findings] == [("pattern", "a.txt line 1")]
+    sweep_rows(swept, [("bcdf", "turns.text", "membership 8765 4321")])
+    assert swept.findings[-1].kind == "pattern"
+    assert "8765" not in repr(swept.findings)

@@ -139,7 +139,10 @@ def test_without_a_choice_and_a_key_the_local_server_answers() -> None:
     loaded = load("")
     assert loaded.settings.endpoint == "local"
     assert loaded.settings.endpoints["local"].type == "local"
-    assert loaded.default_endpoint_origin == "'local', the embedded server, because neither AZURE_OPENAI_ENDPOINT nor OPENAI_API_KEY is set"
+    assert (
+        loaded.default_endpoint_origin
+        == "'local', the embedded server, because neither AZURE_OPENAI_ENDPOINT nor OPENAI_API_KEY is set"
+    )
 
 
 def test_a_key_makes_the_openai_endpoint_with_its_companions_and_the_models_of_the_configuration() -> None:

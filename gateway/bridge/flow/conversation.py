@@ -6,8 +6,9 @@ for a silent caller, and answers that nobody asked for. Outside talks the endpoi
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -149,7 +150,8 @@ class FlowConversation(Conversation):
         """Take what came of something that the flow had done off the media path."""
         if self._over:
             return []
-        self._director.done_aside(name, outcome, now_ms)
+        with self._by_flow(now_ms):
+            self._director.done_aside(name, outcome, now_ms)
         return self._flush(now_ms)
 
     def ended(self, ending: Ending, now_ms: float, *, dropped_ms: float) -> list[Command]:
@@ -167,18 +169,23 @@ class FlowConversation(Conversation):
             director.start(now_ms)
         self._settling.check(now_ms)
         self._tell_speech(now_ms)
-        if self._responses.epoch != self._epoch:
-            self._epoch = self._responses.epoch
-            director.prompts.interrupted(now_ms)
-        director.prompts.check(now_ms)
-        director.pump(now_ms)
-        self._epoch = self._responses.epoch  # what the engine stopped is no news to it
+        with self._by_flow(now_ms):
+            director.prompts.check(now_ms)
+            director.pump(now_ms)
         commands = super()._flush(now_ms)
         if any(isinstance(command, UseSession) for command in commands):
             # It was set up when it was opened, and the flow has gone on since.
             director.talking.session_replaced()
             commands.append(ConfigureSession({}))
         return commands
+
+    @contextlib.contextmanager
+    def _by_flow(self, now_ms: float) -> Iterator[None]:
+        """Tell the flow of what the caller has cut before it acts; what it stops itself is no news to it."""
+        if self._responses.epoch != self._epoch:
+            self._director.prompts.interrupted(now_ms)
+        yield
+        self._epoch = self._responses.epoch
 
     def _pause(self, now_ms: float) -> bool:
         director = self._director
@@ -188,7 +195,8 @@ class FlowConversation(Conversation):
     def _ring(self, name: str, now_ms: float) -> None:
         match name:
             case "flow":
-                self._director.wake(now_ms)
+                with self._by_flow(now_ms):
+                    self._director.wake(now_ms)
             case "prompt":
                 pass  # the look at what was heard follows
             case "idle":
@@ -206,7 +214,8 @@ class FlowConversation(Conversation):
             return
         self._story.keys += 1
         if self._director.started:
-            self._director.tell(Key(key), now_ms)
+            with self._by_flow(now_ms):
+                self._director.tell(Key(key), now_ms)
 
     def _wrote(self, text: str, now_ms: float) -> None:
         """Take a written turn: in a talk the model answers it, elsewhere the flow hears it like a spoken one."""

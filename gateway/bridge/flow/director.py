@@ -10,7 +10,7 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 from gateway.bridge.alarms import Alarms
 from gateway.bridge.commands import (
@@ -28,12 +28,13 @@ from gateway.bridge.flow.hold import Hold
 from gateway.bridge.flow.messages import NAME as MESSAGE
 from gateway.bridge.flow.messages import Messages
 from gateway.bridge.flow.plan import FlowCall, HandOverWork, Outcome, PromptAudio
-from gateway.bridge.flow.prompts import Prompts
+from gateway.bridge.flow.prompts import PRIVATE, Prompts
 from gateway.bridge.flow.questions import Questions
-from gateway.bridge.flow.talking import Talking
+from gateway.bridge.flow.talking import Talking, patient
+from gateway.bridge.flow.telling import fact, summary, told
 from gateway.bridge.responses import Purpose
 from gateway.bridge.rooms import Rooms
-from gateway.contracts.model import ModelCapabilities, SemanticVad, SessionSetup, Transcription
+from gateway.contracts.model import ModelCapabilities, SessionSetup, Transcription
 from gateway.contracts.record import Fault, ToolCalled, ToolReturned, Transferred
 from gateway.contracts.record import FlowEvent as FlowRecord
 from gateway.contracts.text import Label
@@ -62,6 +63,7 @@ from gateway.flows.engine.commands import (
     UseLanguage,
 )
 from gateway.flows.engine.core import Engine
+from gateway.flows.engine.discretion import Discretion
 from gateway.flows.engine.events import (
     Charged,
     FlowEvent,
@@ -73,17 +75,16 @@ from gateway.flows.engine.events import (
 )
 from gateway.flows.engine.events import ToolReturned as EngineToolReturned
 from gateway.flows.engine.phrases import phrases
-from gateway.flows.expressions.spoken import say_value
-from gateway.flows.expressions.values import CardToken, Money, Secret
+from gateway.flows.expressions.values import CardToken, Secret
 from gateway.flows.model import Privacy
 from gateway.flows.steps import Ask
+from gateway.flows.steps import Call as CallStep
 from gateway.privacy.redactor import Redactor
 
 SECURE_NOTE: Final = "[The caller keyed something in here. It was not said, and it is not known to you.]"
 """Stands in the conversation for a stretch in which the model was deaf."""
 HAND_OVER: Final = "hand_over"
 CHARGE: Final = "charge"
-_EAGERNESS: Final = {"quick": "high", "normal": "auto", "patient": "low"}
 _KEYWORDS_AT_MOST: Final = 60
 _GOOD_ENDS: Final = frozenset({"goodbye", "flow_ended"})
 
@@ -134,7 +135,9 @@ class Director:
             is_private=self._is_private,
         )
         self.questions = Questions(responses=rooms.responses, told=self.note, able=capabilities.out_of_band)
-        self.talking = Talking(setup=setup, responses=rooms.responses, memory=rooms.memory, out=out, told=self.note)
+        self.talking = Talking(
+            setup=setup, responses=rooms.responses, memory=rooms.memory, out=out, told=self.note, lacks=call.lacks
+        )
         self.hold = Hold(self.prompts)
         self.messages = Messages(ear, out=out, alarms=alarms)
         rooms.barge_in.manners = self.prompts
@@ -144,6 +147,7 @@ class Director:
         self._said: list[tuple[int, str]] = []
         """What the caller has said: the epoch in which they did, and the item."""
         self._veiled: set[str] = set()
+        self._discretion = Discretion(call.flow)
         self._listening: tuple[Transcription | None, object] = (setup.transcription, setup.turn_detection)
         self._language = call.flow.language
         self._handing: HandOver | None = None
@@ -268,7 +272,9 @@ class Director:
             case HandOver():
                 self._handing = command
                 self.hold.begin(command, now_ms)
-                self._out.append(DoAside(HAND_OVER, HandOverWork(command, self._summary(command))))
+                self._out.append(
+                    DoAside(HAND_OVER, HandOverWork(command, summary(command, self.engine.state, self._call.flow)))
+                )
             case TakeMessage():
                 self.messages.take(command, now_ms, speaking=self._rooms.barge_in.caller_speaking)
             case FinishMessage():
@@ -303,7 +309,7 @@ class Director:
                     step=Label(tell.step),
                     visit=tell.visit,
                     name=Label(tell.name),
-                    facts={name: _fact(value) for name, value in tell.facts.items()},
+                    facts={name: fact(value) for name, value in tell.facts.items()},
                 )
             )
         )
@@ -318,7 +324,9 @@ class Director:
     # --- tools ----------------------------------------------------------------------------------------------------
 
     def _run_tool(self, command: RunTool) -> None:
-        arguments = json.dumps({name: _told(value) for name, value in command.arguments.items()}, ensure_ascii=False)
+        private = self._private_arguments(command)
+        shown = {name: PRIVATE if name in private else told(value) for name, value in command.arguments.items()}
+        arguments = json.dumps(shown, ensure_ascii=False)
         redacted = self._redactor.whole("tool", arguments)
         self._out.append(Write(ToolCalled(at_ms=int(self._now_ms), name=Label(command.tool.name), arguments=redacted)))
         if command.epoch == 0:
@@ -326,6 +334,19 @@ class Director:
             return
         self._running[command.run] = command
         self._out.append(DoAside(f"flow_tool:{command.run}", command))
+
+    def _private_arguments(self, command: RunTool) -> set[str]:
+        """Return the arguments that hold something about a person; what is secret shows by itself that it is there."""
+        flow, slots = self._call.flow, self.engine.state.slots
+        step = flow.steps.get(command.step)
+        written = step.arguments if isinstance(step, CallStep) else {}
+        hidden = [slots.get(name) for name, slot in flow.slots.items() if slot.privacy is not Privacy.PUBLIC]
+        return {
+            name
+            for name, value in command.arguments.items()
+            if not isinstance(value, Secret | CardToken | None)
+            and ((name in written and self._discretion.is_private(written[name].template)) or value in hidden)
+        }
 
     def _tool_returned(self, outcome: EngineToolReturned) -> None:
         command = self._running.pop(outcome.run, None)
@@ -414,8 +435,7 @@ class Director:
                 transcription = replace(transcription, keywords=(*transcription.keywords, *words))
             elif self._call.hints == "prompt" and words:
                 transcription = replace(transcription, prompt=", ".join(words))
-        if isinstance(detection, SemanticVad) and patience is not None:
-            detection = replace(detection, eagerness=_EAGERNESS[patience])  # type: ignore[arg-type]
+        detection = patient(detection, patience)
         if (transcription, detection) != self._listening and not self.talking.active:
             self._listening = (transcription, detection)
             self.talking.configure(transcription=transcription, turn_detection=detection)
@@ -438,19 +458,6 @@ class Director:
         text = self._redactor.whole("agent", f"nobody could say prompt {command.prompt} of step {command.step}")
         self._out.append(Write(Fault(at_ms=int(self._now_ms), kind=Label("prompt_unsaid"), message=text)))
 
-    def _summary(self, command: HandOver) -> str:
-        """Return what a colleague is told of the call: what is known and may be told, by name."""
-        if command.mode != "warm" or not command.summary_words:
-            return ""
-        state, flow = self.engine.state, self._call.flow
-        pieces = []
-        for name, slot in flow.slots.items():
-            value = state.slots.get(name)
-            if value is None or name in command.summary_leaves_out or slot.privacy is not Privacy.PUBLIC:
-                continue
-            pieces.append(f"{name.replace('_', ' ')}: {say_value(value, command.language)}")
-        return " ".join(". ".join(pieces).split()[: command.summary_words])
-
     def hung_up(self, now_ms: float, *, transferred: bool) -> None:
         """The caller has gone; ``transferred``: to whom they were handed, perhaps before that was told here."""
         self._now_ms = now_ms
@@ -461,24 +468,3 @@ class Director:
             self._gone = True
             self._events = deque(event for event in self._events if isinstance(event, PromptHeard | PromptCut))
             self.tell(HungUp(), now_ms)
-
-
-def _fact(value: object) -> str | int:
-    return value if isinstance(value, int) else str(value)
-
-
-def _told(value: object) -> Any:
-    """Return an argument as records may show it: what is secret shows that it is there."""
-    match value:
-        case Secret() | CardToken():
-            return "[secret]"
-        case Money():
-            return str(value.amount)
-        case Mapping():
-            return {str(name): _told(each) for name, each in value.items()}
-        case list() | tuple():
-            return [_told(each) for each in value]
-        case bool() | int() | None:
-            return value
-        case _:
-            return str(value)

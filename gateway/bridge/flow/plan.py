@@ -100,6 +100,8 @@ class FlowCall:
     help: FlowHelp
     hints: Literal["keywords", "prompt"] | None = "keywords"
     """Where the transcriber takes what may be said; None: nowhere."""
+    lacks: frozenset[str] = frozenset()
+    """Settings of a session that the endpoint has not."""
     talk_tools: Mapping[str, Tool] = field(default_factory=dict)
     """What a model may call inside talks, by name."""
 
@@ -123,6 +125,9 @@ def plan_of_flow(plan: CallPlan, call: FlowCall) -> CallPlan:
 def setup_of_flow(setup: SessionSetup, call: FlowCall) -> SessionSetup:
     """Return what a session is outside talks: the flow's persona and voice, silent until it is asked."""
     flow, detection, transcription = call.flow, setup.turn_detection, setup.transcription
+    extras = dict(setup.extras)
+    if flow.model.effort is not None and "reasoning" not in call.lacks:
+        extras["reasoning"] = {"effort": flow.model.effort}
     if detection is not None:
         detection = replace(detection, create_response=False)
     if transcription is not None:
@@ -134,6 +139,7 @@ def setup_of_flow(setup: SessionSetup, call: FlowCall) -> SessionSetup:
         turn_detection=detection,
         transcription=transcription,
         tools=(),
+        extras=extras,
     )
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from gateway.bridge.commands import AnswerTool, Command, ConfigureSession, DeleteItem
 from gateway.bridge.memory import Memory, ToolUse
 from gateway.bridge.responses import Live, Purpose, Responses
-from gateway.contracts.model import SessionSetup, ToolAsked, ToolSpec, TurnDetection
+from gateway.contracts.model import SemanticVad, SessionSetup, ToolAsked, ToolSpec, TurnDetection
 from gateway.flows.engine.commands import AnswerLeave, EndTalk, MustLeave, StartTalk
 from gateway.flows.engine.events import FlowEvent, LeaveAsked, TalkTurn
 from gateway.flows.expressions.kinds import KindName
@@ -24,6 +24,7 @@ from gateway.flows.model import Tool
 LEAVE: Final = "leave"
 KEPT_ITEMS: Final = 8
 """Items of a talk that the model keeps in mind after it."""
+_EAGERNESS: Final[dict[str, Literal["low", "auto", "high"]]] = {"quick": "high", "normal": "auto", "patient": "low"}
 _JSON_KINDS: Final = {
     KindName.NUMBER: "number",
     KindName.AMOUNT: "number",
@@ -39,6 +40,7 @@ class Talking:
     Args:
         setup: what the session is outside talks.
         told: takes what the engine has to know.
+        lacks: settings that the endpoint has not.
 
     """
 
@@ -50,8 +52,10 @@ class Talking:
         memory: Memory,
         out: list[Command],
         told: Callable[[FlowEvent], None],
+        lacks: frozenset[str] = frozenset(),
     ) -> None:
         self._setup = setup
+        self._lacks = lacks
         self._responses = responses
         self._memory = memory
         self._out = out
@@ -94,7 +98,12 @@ class Talking:
         self._talk, self._must_leave = command, False
         leave = ToolSpec(name=LEAVE, description=command.leave_description, parameters=command.leave)
         tools = (leave, *(spec_of(tool) for tool in command.tools))
-        self.configure(instructions=command.instructions, tools=tools, turn_detection=self._detection(answers=True))
+        self.configure(
+            instructions=command.instructions,
+            tools=tools,
+            turn_detection=self._detection(answers=True, patience=command.model.wait_for_caller),
+            extras=self._extras(command.model.effort),
+        )
         self._owed = command.speaks_first
         self._entered = len(self._memory)
 
@@ -115,13 +124,17 @@ class Talking:
 
     def end(self, command: EndTalk) -> None:
         """Take the word back: what the model has not begun to say it says no more."""
-        if self._talk is None:
+        talk = self._talk
+        if talk is None:
             return
         self._talk, self._owed = None, False
         self._responses.withdraw(Purpose.ANSWER)
         setup = self._setup
         self.configure(
-            instructions=setup.instructions, tools=setup.tools, turn_detection=self._detection(answers=False)
+            instructions=setup.instructions,
+            tools=setup.tools,
+            turn_detection=self._detection(answers=False, patience=talk.model.wait_for_caller),
+            extras=self._extras(None),
         )
         self._forget(command.memory)
 
@@ -167,9 +180,23 @@ class Talking:
         """A call from before, or from outside a talk, has no effect and is answered so."""
         self._out.append(AnswerTool(event.tool_call_id, json.dumps({"status": "this part of the call is over"})))
 
-    def _detection(self, *, answers: bool) -> TurnDetection | None:
-        detection = self._setup.turn_detection
+    def _detection(self, *, answers: bool, patience: str | None = None) -> TurnDetection | None:
+        detection = patient(self._setup.turn_detection, patience)
         return None if detection is None else dataclasses.replace(detection, create_response=answers)
+
+    def _extras(self, effort: str | None) -> dict[str, Any]:
+        """Return the session's further fields, with how long a step's model may think."""
+        extras = dict(self._setup.extras)
+        if effort is not None and "reasoning" not in self._lacks:
+            extras["reasoning"] = {"effort": effort}
+        return extras
+
+
+def patient(detection: TurnDetection | None, patience: str | None) -> TurnDetection | None:
+    """Return how turns are detected for a caller who is given so much time; only an ear for meaning can be."""
+    if patience is None or not isinstance(detection, SemanticVad):
+        return detection
+    return dataclasses.replace(detection, eagerness=_EAGERNESS[patience])
 
 
 def spec_of(tool: Tool) -> ToolSpec:

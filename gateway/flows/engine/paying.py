@@ -120,6 +120,8 @@ class PayRun(StepRun[Pay]):
         if not entry.takes(key):
             return True
         if entry.press(key):
+            if key != entry.end_key:
+                self.core.forgive_key(entry.end_key, now_ms + entry.gap_ms)
             self._entered(now_ms)
         else:
             self.core.alarm("gap", now_ms + entry.gap_ms)
