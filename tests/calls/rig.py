@@ -456,6 +456,7 @@ async def rig(
         answering = Answering(answering)
     if isinstance(answering, Answering):
         answering = {"clerk": answering}
+    structlog.reset_defaults()  # a test before this one may have set its own level
     with structlog.testing.capture_logs() as log, _uncaught() as uncaught:
         async with contextlib.AsyncExitStack() as stack:
             rest = await stack.enter_async_context(TwilioRest(CREDENTIALS, faults=rest_faults))

@@ -12,7 +12,7 @@ from gateway.records.journal import read_journal
 pytest.importorskip("pocketsphinx", reason="install the extra: pip install -e .[offline]")
 
 
-def test_a_guest_asks_the_restaurant_for_its_hours_and_hears_the_goodbye(tmp_path: Path) -> None:
+def test_a_guest_asks_the_restaurant_for_its_hours_and_hears_the_goodbye(tmp_path: Path, fresh_logging: None) -> None:
     flows = Path(__file__).parents[2] / "ivr_flows"
     assert call_flow("la_parra_front_desk", "guest", flows, None, "local", 0, tmp_path / "papers")
     journal = read_journal(tmp_path / "papers" / "call.jsonl")
