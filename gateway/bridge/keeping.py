@@ -28,7 +28,6 @@ from gateway.bridge.commands import (
 )
 from gateway.contracts.record import RecordingSilenced
 from gateway.contracts.text import Label
-from gateway.privacy.memory import Mood
 from gateway.privacy.redactor import Masked, Redactor
 
 if TYPE_CHECKING:  # the memory knows the transcript, which knows this room
@@ -42,7 +41,6 @@ HELD_AT_MOST_MS: Final = 60_000
 """The longest that is kept in memory unwritten; of longer speech the beginning is silenced."""
 ASKED: Final = "card_asked"
 """Names the stretch in which card data is asked for."""
-_COLLECTING: Final = frozenset({Mood.CARD, Mood.CVV, Mood.EXPIRY, Mood.PIN})
 FORGOTTEN: Final = (
     "Card data that was said here has been taken out of this conversation. Never repeat it and do not ask for it: "
     "offer the caller to key it in, or go on without it."
@@ -206,7 +204,7 @@ class Keeping:
 
     def _is_asked(self, at_ms: float) -> bool:
         """Whether card data is being asked for at a time."""
-        return self._redactor._memory.mood(int(at_ms)) in _COLLECTING  # noqa: SLF001 - the redactor has no word for it yet
+        return self._redactor.expects_card(int(at_ms))
 
     def _question_over(self, at_ms: float) -> None:
         stretch = self._held.pop(ASKED, None)

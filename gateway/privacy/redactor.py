@@ -16,7 +16,7 @@ from typing import Final
 from gateway.contracts.mint import mint
 from gateway.contracts.text import RedactedText
 from gateway.privacy.judge import Hit, Kind
-from gateway.privacy.memory import Memory, Role
+from gateway.privacy.memory import Memory, Mood, Role
 from gateway.privacy.patterns import Pattern, PatternStream
 from gateway.privacy.run import Carry
 from gateway.privacy.spotting import looks_like_card, may_hold_secret
@@ -34,6 +34,9 @@ CARRY_MS: Final = 10_000
 _MARK: Final = re.compile(r"\[[A-Z][A-Z _]{0,30}\]|[*#_\u2022\u2588\u2026]+")
 _WITHHELD: Final = frozenset({"", "anonymous", "private", "restricted", "unavailable", "unknown", "withheld"})
 _NOTHING: Final = mint("")
+
+_ASKED_FOR: Final = frozenset({Mood.CARD, Mood.CVV, Mood.EXPIRY, Mood.PIN})
+"""What the talk is about while card data is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,10 @@ class Redactor:
     def next_decision_ms(self) -> int | None:
         """When :meth:`tick` masks what waits for a next turn, in the call's audio; None: nothing waits."""
         return min((carry.since_ms + CARRY_MS for carry in self._carried.values()), default=None)
+
+    def expects_card(self, audio_ms: int) -> bool:
+        """Return whether card data is being asked for, or given, at a time in the call's audio."""
+        return self._memory.mood(audio_ms) in _ASKED_FOR
 
     def tick(self, audio_ms: int) -> dict[str, RedactedText]:
         """Return by turn what the time decides: call it every second or so with the time in the call's audio.
