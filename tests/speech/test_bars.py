@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
 import pytest
 
 from tests.speech.bars import BARS_REQUIRED, measure, missed, table
 from tests.speech.corpus import BARS, TUNING
 
 
-@pytest.mark.timeout(300)  # 25 s of one core, and more beside other work
+@pytest.mark.timeout(400)  # 30 s of one core, and more beside other work
 def test_hearing_reaches_its_bars_on_a_part_of_the_measurement() -> None:
-    tallies = measure(BARS, seed=7, scale=0.06)
+    # In a process of its own: eSpeak NG keeps state, so what other tests had said would change what is said here.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as apart:
+        tallies = apart.submit(measure, BARS, seed=7, scale=0.12).result()
     assert set(tallies) >= set(BARS_REQUIRED)
     assert missed(tallies) == [], table(tallies)
 
