@@ -174,7 +174,7 @@ def parser() -> argparse.ArgumentParser:
         "--audio", choices=get_args(Audio), default="pcmu", help="the gateway's wire format to the model"
     )
     common.add_argument(
-        "--records", type=_records, default="journal", help="what calls leave: journal,timeline,recording or none"
+        "--records", type=_records, default="journal", help="what calls leave: journal,timeline,recording,store or none"
     )
     common.add_argument(
         "--rounds",
@@ -218,9 +218,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _records(text: str) -> frozenset[str]:
     names = frozenset(name for name in text.split(",") if name and name != "none")
-    unknown = names - {"journal", "timeline", "recording"}
+    known = ("journal", "timeline", "recording", "store")
+    unknown = names - set(known)
     if unknown:
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of journal, timeline, recording, none")
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(known)}, none")
     return names
 
 

@@ -121,7 +121,10 @@ class Subject:
             "persona": "bench",
             "personas": {"bench": {"instructions": "Talk about orders.", "greeting": None}},
             "limits": {"calls": 1000},
-            "records": {name: name in self.records for name in ("journal", "timeline", "recording")},
+            "records": {
+                **{name: name in self.records for name in ("journal", "timeline", "recording")},
+                "store": {"enabled": "store" in self.records},
+            },
             "log": {"level": "warning", "form": "json"},
         }
 
